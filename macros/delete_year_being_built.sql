@@ -1,0 +1,7 @@
+{% macro delete_year_being_built() -%}
+    {#- A mart keeps every year: a build replaces the rows of its own years, even when none arrive. -#}
+    {%- if is_incremental() -%}
+        delete from {{ this }}
+        where fiscal_year in (select fiscal_year from {{ source('audit', 'run_years') }})
+    {%- endif -%}
+{%- endmacro %}

@@ -1,0 +1,54 @@
+with targets as (
+    select * from {{ source('raw', 'performance_targets') }}
+),
+
+read_values as (
+    select
+        *,
+        {{ printed_date('expected_value') }} as expected_on,
+        {{ printed_date('actual_value') }} as actual_on,
+        {{ printed_number('expected_value') }} as expected_number,
+        {{ printed_number('actual_value') }} as actual_number
+    from targets
+),
+
+compared as (
+    select
+        *,
+        case
+            when operator in ('before', '<=') and actual_on is not null
+                then actual_on <= expected_on
+            when operator = '>=' and actual_on is not null then actual_on >= expected_on
+            when operator = '=' and actual_on is not null then actual_on = expected_on
+            when operator = '>=' then actual_number >= expected_number
+            when operator = '<=' then actual_number <= expected_number
+            when operator = '=' then actual_number = expected_number
+        end as is_met_by_value
+    from read_values
+)
+
+select
+    unit_code,
+    fiscal_year,
+    target_no,
+    level1,
+    level2,
+    target_name,
+    operator,
+    expected_value,
+    actual_value,
+    is_applicable,
+    is_attained as is_attained_as_stated,
+    coalesce(is_met_by_value, is_attained) as is_attained,
+    case when is_met_by_value is null then 'is_attained' else 'actual_value' end
+        as attained_column,
+    {
+        'is_applicable': cast(is_applicable as varchar),
+        'is_attained':
+            case when is_met_by_value is null then cast(is_attained as varchar) else actual_value end
+    } as delivered,
+    load_id,
+    source_file,
+    source_sha256,
+    source_row
+from compared

@@ -1,0 +1,16 @@
+with unit_measures as (
+    select * from {{ source('raw', 'unit_measures') }}
+)
+
+select
+    unit_code,
+    fiscal_year,
+    measure_code,
+    numerator,
+    denominator,
+    {{ delivered_cells(['numerator', 'denominator']) }} as delivered,
+    load_id,
+    source_file,
+    source_sha256,
+    source_row
+from unit_measures
