@@ -1,0 +1,1 @@
+"""The data rules and the runner that has Great Expectations check them."""

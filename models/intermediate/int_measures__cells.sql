@@ -1,0 +1,60 @@
+with facts as (
+    select * from {{ ref('int_facts__delivered') }}
+),
+
+inputs as (
+    select * from {{ ref('int_measure_inputs__resolved') }}
+    where input_measure is null
+),
+
+run_years as (
+    select fiscal_year from {{ source('audit', 'run_years') }}
+),
+
+weights as (
+    select
+        facts.load_id,
+        facts.source_row,
+        facts.fact,
+        facts.value
+    from facts
+    inner join (select distinct input_table, weight_column from inputs) as weighted
+        on facts.table_name = weighted.input_table and facts.fact = weighted.weight_column
+)
+
+select
+    facts.unit_code,
+    run_years.fiscal_year,
+    inputs.measure_code,
+    inputs.alternative,
+    inputs.role,
+    inputs.input_no,
+    facts.table_name,
+    facts.record_key,
+    facts.column_name,
+    cast(
+        inputs.weight
+        * case when inputs.weight_column is null then 1 else weights.value end as decimal(28, 6)
+    ) as weight,
+    case
+        when inputs.aggregate = 'sum' then facts.value
+        when facts.delivered_value is not null then 1
+    end as value,
+    facts.delivered_value,
+    facts.amount_unit,
+    facts.source_file,
+    facts.source_sha256,
+    facts.source_row,
+    facts.load_id
+from facts
+inner join inputs
+    on
+        facts.table_name = inputs.input_table
+        and facts.fact = inputs.input_column
+        and list_has_all(facts.attributes, inputs.record_terms)
+inner join run_years on facts.fiscal_year = run_years.fiscal_year + inputs.year_offset
+left join weights
+    on
+        facts.load_id = weights.load_id
+        and facts.source_row = weights.source_row
+        and inputs.weight_column = weights.fact

@@ -1,0 +1,24 @@
+with departments as (
+    select * from {{ ref('int_departments__evaluated') }}
+),
+
+official as (
+    select unit_code, fiscal_year, rubric_id
+    from {{ ref('int_rubrics__assigned') }}
+    where rubric_role = 'official'
+)
+
+select
+    departments.unit_code,
+    departments.fiscal_year,
+    departments.unit_name,
+    departments.unit_type,
+    departments.parent_unit_code,
+    departments.city,
+    departments.district,
+    official.rubric_id as official_rubric_id
+from departments
+left join official
+    on
+        departments.unit_code = official.unit_code
+        and departments.fiscal_year = official.fiscal_year

@@ -1,0 +1,8 @@
+{{ config(materialized='table') }}
+
+select
+    rubric_id,
+    name,
+    source,
+    score_decimals
+from {{ ref('rubrics') }}

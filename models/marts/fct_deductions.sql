@@ -1,0 +1,43 @@
+with indicators as (
+    select * from {{ ref('int_indicators__scored') }}
+),
+
+criteria as (
+    select * from {{ ref('int_criteria__explained') }}
+),
+
+causes as (
+    select
+        unit_code,
+        fiscal_year,
+        rubric_id,
+        indicator_code,
+        count(*) as causes_count,
+        string_agg(explanation_zh, '；' order by sort_order) as causes_zh,
+        string_agg(explanation_zh, '；' order by sort_order) filter (where is_vetoing) as veto_zh
+    from criteria
+    where points_awarded != points_possible or is_vetoing
+    group by unit_code, fiscal_year, rubric_id, indicator_code
+)
+
+select
+    indicators.unit_code,
+    indicators.fiscal_year,
+    indicators.rubric_id,
+    indicators.indicator_code,
+    cast(indicators.points_possible - indicators.score as decimal(9, 4)) as points_lost,
+    case
+        when causes.veto_zh is not null then causes.veto_zh || '，扣 '
+            || {{ plain_text('indicators.points_possible - indicators.score') }} || ' 分'
+        when causes.causes_count > 1 then causes.causes_zh || '；合计扣 '
+            || {{ plain_text('indicators.points_possible - indicators.score') }} || ' 分'
+        else causes.causes_zh
+    end as explanation_zh
+from indicators
+inner join causes
+    on
+        indicators.unit_code = causes.unit_code
+        and indicators.fiscal_year = causes.fiscal_year
+        and indicators.rubric_id = causes.rubric_id
+        and indicators.indicator_code = causes.indicator_code
+where indicators.score < indicators.points_possible

@@ -1,0 +1,32 @@
+with evaluations as (
+    select * from {{ ref('int_evaluations__scored') }}
+),
+
+reported as (
+    select * from {{ ref('int_scores__reported') }}
+    where is_total
+)
+
+select
+    evaluations.unit_code,
+    evaluations.fiscal_year,
+    evaluations.rubric_id,
+    evaluations.rubric_role,
+    evaluations.status,
+    evaluations.total_score,
+    evaluations.grade,
+    reported.reported_score as reported_total,
+    reported.reported_grade,
+    cast(evaluations.total_score - reported.reported_score as decimal(18, 6)) as total_difference,
+    evaluations.district_rank,
+    evaluations.points_computed,
+    evaluations.points_assessed,
+    evaluations.points_default,
+    evaluations.points_missing,
+    evaluations.status_reason
+from evaluations
+left join reported
+    on
+        evaluations.unit_code = reported.unit_code
+        and evaluations.fiscal_year = reported.fiscal_year
+        and evaluations.rubric_id = reported.rubric_id

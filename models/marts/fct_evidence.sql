@@ -1,0 +1,103 @@
+with measure_cells as (
+    select * from {{ ref('int_evidence__measures') }}
+),
+
+criteria as (
+    select * from {{ ref('int_criteria__valued') }}
+    where basis = 'assessed'
+),
+
+assessments as (
+    select * from {{ ref('stg_assessments') }}
+),
+
+reported as (
+    select * from {{ ref('int_scores__reported') }}
+    where rubric_id is not null
+),
+
+assessed_cells as (
+    select
+        criteria.unit_code,
+        criteria.fiscal_year,
+        criteria.rubric_id,
+        criteria.indicator_code,
+        criteria.criterion_code,
+        criteria.measure_code,
+        'assessment' as role,
+        'assessments' as table_name,
+        'criterion_code=' || criteria.criterion_code as record_key,
+        'value' as column_name,
+        1 as weight,
+        assessments.value,
+        assessments.delivered.value as delivered_value,
+        assessments.source_file,
+        assessments.source_sha256,
+        assessments.source_row,
+        assessments.load_id
+    from criteria
+    inner join assessments
+        on
+            criteria.unit_code = assessments.unit_code
+            and criteria.fiscal_year = assessments.fiscal_year
+            and criteria.criterion_code = assessments.criterion_code
+),
+
+{% for column in ['reported_score', 'reported_grade'] -%}
+{{ column }}_cells as (
+    select
+        unit_code,
+        fiscal_year,
+        rubric_id,
+        case when not is_total then indicator_code end as indicator_code,
+        'reported' as role,
+        'reported_scores' as table_name,
+        'indicator_code=' || indicator_code as record_key,
+        '{{ column }}' as column_name,
+        {% if column == 'reported_score' -%}
+        1 as weight,
+        reported_score as value,
+        delivered_score as delivered_value,
+        {%- else -%}
+        reported_grade as delivered_value,
+        {%- endif %}
+        source_file,
+        source_sha256,
+        source_row,
+        load_id
+    from reported
+    where {{ column }} is not null
+),
+
+{% endfor -%}
+
+all_cells as (
+    select * from measure_cells
+    union all by name
+    select * from assessed_cells
+    union all by name
+    select * from reported_score_cells
+    union all by name
+    select * from reported_grade_cells
+)
+
+select
+    unit_code,
+    fiscal_year,
+    rubric_id,
+    indicator_code,
+    criterion_code,
+    measure_code,
+    role,
+    table_name,
+    record_key,
+    column_name,
+    cast(weight as decimal(28, 6)) as weight,
+    cast(value as decimal(28, 10)) as value,
+    delivered_value,
+    amount_unit,
+    source_file,
+    source_sha256,
+    source_row,
+    load_id
+from all_cells

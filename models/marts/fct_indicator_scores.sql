@@ -1,0 +1,26 @@
+with indicators as (
+    select * from {{ ref('int_indicators__scored') }}
+),
+
+reported as (
+    select * from {{ ref('int_scores__reported') }}
+)
+
+select
+    indicators.unit_code,
+    indicators.fiscal_year,
+    indicators.rubric_id,
+    indicators.indicator_code,
+    indicators.points_possible,
+    indicators.score,
+    cast(indicators.points_possible - indicators.score as decimal(9, 4)) as points_lost,
+    indicators.is_vetoed,
+    reported.reported_score,
+    cast(indicators.score - reported.reported_score as decimal(18, 6)) as score_difference
+from indicators
+left join reported
+    on
+        indicators.unit_code = reported.unit_code
+        and indicators.fiscal_year = reported.fiscal_year
+        and indicators.rubric_id = reported.rubric_id
+        and indicators.indicator_code = reported.indicator_code

@@ -1,0 +1,13 @@
+with measures as (
+    select * from {{ ref('int_measures__valued') }}
+)
+
+select
+    unit_code,
+    fiscal_year,
+    measure_code,
+    numerator,
+    denominator,
+    value,
+    status
+from measures

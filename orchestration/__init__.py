@@ -1,0 +1,1 @@
+"""Loading, orchestration and publishing of the jixiao warehouse."""

@@ -1,0 +1,97 @@
+"""The jixiao command."""
+
+import argparse
+import logging
+import os
+import sys
+import warnings
+from pathlib import Path
+
+from orchestration.landing import landing_years
+from orchestration.project import Folders
+
+PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the jixiao command.
+
+    Args:
+        arguments: The command line without the program's name; the process's own by default.
+
+    Returns:
+        0: published. 1: refused. 2: wrong usage or configuration. 3, with --strict: published,
+        but an evaluation is blocked or incomplete.
+    """
+    options = _parser().parse_args(arguments)
+    warnings.filterwarnings("ignore")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("jixiao").setLevel(logging.INFO)
+    found = landing_years(options.landing)
+    if not found:
+        return _wrong_usage(
+            f"{options.landing}: no fiscal years to load; expected folders such as 2023"
+        )
+    if absent := sorted(set(options.year or []) - set(found)):
+        return _wrong_usage(
+            f"no {', '.join(str(options.landing / str(year)) for year in absent)}; "
+            f"the landing folder has {', '.join(map(str, found))}"
+        )
+    return _run(options, sorted(set(options.year or found)))
+
+
+def _wrong_usage(message: str) -> int:
+    print(f"jixiao: {message}", file=sys.stderr)
+    return WRONG_USAGE
+
+
+def _run(options: argparse.Namespace, years: list[int]) -> int:
+    for name in ("DAGSTER_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
+        os.environ.setdefault(name, "1")
+    logging.getLogger("jixiao").info("jixiao: %s", ", ".join(map(str, years)))
+    # The engines take seconds to import, so only once the command is known to be sound.
+    from orchestration import report
+    from orchestration.launch import launch
+
+    outcomes = launch(options.landing, options.warehouse, years)
+    published = [year for year, reasons in outcomes.items() if not reasons]
+    has_gaps = report.show(options.warehouse, published) if published else False
+    for reasons in outcomes.values():
+        for reason in reasons:
+            print(reason, file=sys.stderr)
+    if len(published) < len(years):
+        return REFUSED
+    return WITH_GAPS if options.strict and has_gaps else PUBLISHED
+
+
+def _parser() -> argparse.ArgumentParser:
+    folders = Folders.from_environment()
+    parser = argparse.ArgumentParser(
+        prog="jixiao",
+        description="部门整体绩效评价: scores government departments from raw tables.",
+    )
+    commands = parser.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="load, check, score and publish")
+    run.add_argument(
+        "--year",
+        type=int,
+        action="append",
+        metavar="Y",
+        help="fiscal year, may be repeated; every year in the landing folder by default",
+    )
+    run.add_argument(
+        "--landing", type=Path, default=folders.landing, metavar="DIR", help="the landing folder"
+    )
+    run.add_argument(
+        "--warehouse", type=Path, default=folders.warehouse, metavar="DIR", help="the warehouse"
+    )
+    run.add_argument(
+        "--strict",
+        action="store_true",
+        help="exit with 3 where an evaluation is blocked or incomplete",
+    )
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,95 @@
+"""The landing contract, read from the dbt source definition."""
+
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import yaml
+
+from orchestration.project import CONTRACT_FILE
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of a landing table.
+
+    Attributes:
+        name: English name.
+        data_type: DuckDB type in `raw`.
+        description: What it holds.
+        label_zh: Chinese label, accepted as header too.
+        is_key: Part of the row's key; never empty.
+        is_amount: Money in the unit that the row's `amount_unit` says.
+        is_percent: A percentage, which may be written with its sign.
+        accepted_values: The codes it takes; empty for any.
+        minimum: Least value, where there is one.
+        maximum: Greatest value, where there is one.
+        yuan_per_unit: For `amount_unit`: yuan to each unit.
+    """
+
+    name: str
+    data_type: str
+    description: str
+    label_zh: str
+    is_key: bool = False
+    is_amount: bool = False
+    is_percent: bool = False
+    accepted_values: tuple[str, ...] = ()
+    minimum: int | None = None
+    maximum: int | None = None
+    yuan_per_unit: dict[str, int] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Table:
+    """One landing table: its name, Chinese label, description and columns in order."""
+
+    name: str
+    label_zh: str
+    description: str
+    columns: tuple[Column, ...]
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """Names of the columns that identify a row."""
+        return tuple(column.name for column in self.columns if column.is_key)
+
+    @property
+    def amounts(self) -> tuple[str, ...]:
+        """Names of the columns that hold money."""
+        return tuple(column.name for column in self.columns if column.is_amount)
+
+
+@cache
+def landing_contract() -> dict[str, Table]:
+    """The landing tables by name, in the order of the contract."""
+    document = yaml.safe_load(CONTRACT_FILE.read_text(encoding="utf-8"))
+    (raw,) = (source for source in document["sources"] if source["name"] == "raw")
+    return {table["name"]: _table(table) for table in raw["tables"]}
+
+
+def _table(node: dict[str, Any]) -> Table:
+    return Table(
+        name=node["name"],
+        label_zh=node["config"]["meta"]["label_zh"],
+        description=node["description"],
+        columns=tuple(_column(column) for column in node["columns"]),
+    )
+
+
+def _column(node: dict[str, Any]) -> Column:
+    meta = node["config"]["meta"]
+    units = meta.get("yuan_per_unit", {})
+    return Column(
+        name=node["name"],
+        data_type=node["data_type"],
+        description=node["description"],
+        label_zh=meta["label_zh"],
+        is_key=meta.get("key", False),
+        is_amount=meta.get("amount", False),
+        is_percent=meta.get("percent", False),
+        accepted_values=tuple(str(value) for value in meta.get("accepted_values", units)),
+        minimum=meta.get("minimum"),
+        maximum=meta.get("maximum"),
+        yuan_per_unit=units,
+    )

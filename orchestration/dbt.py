@@ -1,0 +1,121 @@
+"""dbt in this process: parsed once, then run on the build's file."""
+
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from orchestration.project import PROJECT_DIR, TARGET_DIR
+
+if TYPE_CHECKING:
+    from dbt.contracts.graph.manifest import Manifest
+
+RESULT_EVENTS = ("LogSeedResult", "LogModelResult", "LogTestResult")
+
+
+@dataclass(frozen=True)
+class DbtRun:
+    """What a dbt invocation came to.
+
+    Attributes:
+        invocation_id: dbt's own id of it.
+        events: The result of each node, as dbt's structured log has it.
+        failures: One line for each node that failed.
+    """
+
+    invocation_id: str
+    events: list[dict[str, Any]]
+    failures: list[str]
+
+
+@cache
+def parsed() -> "Manifest":
+    """The project's manifest, parsed once in this process and written to `target/`.
+
+    Raises:
+        RuntimeError: The project cannot be parsed.
+    """
+    from dbt.cli.main import dbtRunner
+
+    result = dbtRunner().invoke(["parse", *_folders(TARGET_DIR)])
+    if not result.success:
+        raise RuntimeError(f"dbt cannot parse the project: {result.exception}")
+    return result.result
+
+
+@cache
+def manifest_json() -> dict[str, Any]:
+    """The manifest as JSON, as dagster-dbt reads it."""
+    parsed()
+    manifest: dict[str, Any] = json.loads((TARGET_DIR / "manifest.json").read_text("utf-8"))
+    return manifest
+
+
+def build(database: Path, *arguments: str) -> DbtRun:
+    """Run `dbt build` on a warehouse file, without the unit tests.
+
+    Args:
+        database: The build's warehouse file; nobody else has it open.
+        arguments: What to select.
+
+    Returns:
+        The results; a failed node is in `failures`, dbt's own log stays quiet.
+    """
+    from dbt.cli.main import dbtRunner
+    from google.protobuf.json_format import MessageToDict
+
+    events: list[dict[str, Any]] = []
+
+    def keep(event: Any) -> None:
+        if event.info.name in RESULT_EVENTS:
+            events.append(MessageToDict(event, preserving_proto_field_name=True))
+
+    os.environ["JIXIAO_BUILD_FILE"] = str(database)
+    result = dbtRunner(manifest=parsed(), callbacks=[keep]).invoke(
+        [
+            "build",
+            *arguments,
+            *("--exclude-resource-type", "unit_test"),
+            *_folders(database.parent / "target"),
+        ]
+    )
+    if result.exception is not None:
+        raise RuntimeError(f"dbt: {result.exception}") from result.exception
+    failed = [r for r in result.result.results if str(r.status) in ("error", "fail")]
+    return DbtRun(
+        invocation_id=str(result.result.args.get("invocation_id", "")),
+        events=events,
+        failures=[line for r in failed for line in _failure_lines(database, r)],
+    )
+
+
+def _folders(target: Path) -> list[str]:
+    return [
+        *("--log-level", "none", "--log-level-file", "none"),
+        *("--project-dir", str(PROJECT_DIR)),
+        *("--profiles-dir", str(PROJECT_DIR)),
+        *("--target-path", str(target)),
+        *("--log-path", str(target)),
+    ]
+
+
+def _failure_lines(database: Path, result: Any) -> Iterator[str]:
+    """What a failed node found: a test's own `message` for each row where it has one."""
+    node = result.node
+    rows: list[tuple[Any, ...]] = []
+    if str(result.status) == "fail":
+        with duckdb.connect(str(database), read_only=True) as con:
+            cursor = con.execute(node.compiled_code)
+            names = [column[0] for column in cursor.description]
+            rows = cursor.fetchmany(20)
+            if "message" in names:
+                at = names.index("message")
+                yield from (f"{node.name}: {row[at]}" for row in rows)
+                return
+    found = f"; first row: {dict(zip(names, rows[0], strict=True))}" if rows else ""
+    yield f"{node.name} ({node.original_file_path}): {' '.join(result.message.split())}{found}"

@@ -1,0 +1,31 @@
+"""Where the project's own files are."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+PROJECT_DIR = Path(__file__).resolve().parent.parent
+CONTRACT_FILE = PROJECT_DIR / "models" / "staging" / "raw.yml"
+SEEDS_DIR = PROJECT_DIR / "seeds"
+TARGET_DIR = PROJECT_DIR / "target"
+
+
+@dataclass(frozen=True)
+class Folders:
+    """The folders of a run.
+
+    Attributes:
+        landing: Where the bureaus' files are.
+        warehouse: Where the warehouse is built and published.
+    """
+
+    landing: Path
+    warehouse: Path
+
+    @classmethod
+    def from_environment(cls) -> "Folders":
+        """As JIXIAO_LANDING and JIXIAO_WAREHOUSE say, else `data/landing` and `warehouse`."""
+        return cls(
+            landing=Path(os.environ.get("JIXIAO_LANDING") or PROJECT_DIR / "data" / "landing"),
+            warehouse=Path(os.environ.get("JIXIAO_WAREHOUSE") or PROJECT_DIR / "warehouse"),
+        )
