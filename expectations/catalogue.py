@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
@@ -44,15 +44,24 @@ class Rule:
 def rules(stage: Stage) -> tuple[Rule, ...]:
     """The rules of a stage, in the order of the catalogue."""
     environment = Environment(
-        loader=FileSystemLoader(FOLDER), undefined=StrictUndefined, autoescape=False  # noqa: S701
+        loader=FileSystemLoader(FOLDER),
+        undefined=StrictUndefined,
+        autoescape=False,  # noqa: S701
     )
-    macros = environment.get_template("macros.sql.jinja").module
+    macros: Any = environment.get_template("macros.sql.jinja").module
     keys = {table.name: _record_key(table.key) for table in landing_contract().values()}
     entries = yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))["rules"]
     return tuple(
-        Rule(**{**entry, "query": _of_years_run(
-            environment.from_string(entry["query"]).render(keys=keys, parts_sum=macros.parts_sum)
-        )})
+        Rule(
+            **{
+                **entry,
+                "query": _of_years_run(
+                    environment.from_string(entry["query"]).render(
+                        keys=keys, parts_sum=macros.parts_sum
+                    )
+                ),
+            }
+        )
         for entry in entries
         if entry["stage"] == stage
     )

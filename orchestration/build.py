@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.landing import LandingRefused
+from orchestration.readers import LandingRefused
 from orchestration.warehouse import Warehouse
 
 logger = logging.getLogger("jixiao")
@@ -66,5 +66,5 @@ class Step:
 
 
 def refusal(reasons: list[str]) -> dg.Failure:
-    """The failure of a step that refuses a year, one reason a line; trying again changes nothing."""
+    """The failure of a step that refuses a year, one reason a line; trying again is no use."""
     return dg.Failure(description="\n".join(reasons), allow_retries=False)

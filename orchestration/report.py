@@ -43,7 +43,8 @@ def show(warehouse: Path, years: list[int]) -> bool:
             *("—" if v is None else f"{v:.2f}" for v in (printed,)),
             *("—" if v is None else f"{v:+.2f}" for v in (difference,)),
         )  # fmt: skip
-    console = Console(soft_wrap=True)
+    # Wide enough that no figure is cut, in a log as on a screen.
+    console = Console(width=240)
     console.print(table)
     for year, name, *_, reason in rows:
         if reason:

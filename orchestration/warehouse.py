@@ -162,7 +162,7 @@ def export_database(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def export_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Write each mart as Parquet: a folder a fiscal year, with the schema even where it is empty."""
+    """Write each mart as Parquet, a folder a fiscal year; an empty one still has its columns."""
     for schema, table, has_year in _published_tables(con):
         if schema != "marts":
             continue

@@ -17,7 +17,7 @@ select
     bands.lower_inclusive,
     bands.upper,
     bands.upper_inclusive,
-    bands.points
+    cast(bands.points as decimal(38, 18)) as points
 from valued
 inner join bands
     on

@@ -37,14 +37,17 @@ exceeding as (
             and valued.criterion_code = criteria.criterion_code
 ),
 
--- A value a hair off a whole step must not cost or save a step.
+-- A value a hair off a whole step must not cost or save a step. Each branch is cast: DuckDB gives
+-- a case of unlike decimals the fewest decimals of any.
 stepped as (
     select
         *,
         case step_rounding
-            when 'proportional' then {{ quotient('excess', 'step_size') }}
-            when 'up' then ceil({{ quotient('excess', 'step_size', scale=6) }})
-            else floor({{ quotient('excess', 'step_size', scale=6) }})
+            when 'proportional'
+                then cast({{ quotient('excess', 'step_size') }} as decimal(28, 10))
+            when 'up'
+                then cast(ceil({{ quotient('excess', 'step_size', scale=6) }}) as decimal(28, 10))
+            else cast(floor({{ quotient('excess', 'step_size', scale=6) }}) as decimal(28, 10))
         end as steps
     from exceeding
 )
@@ -56,5 +59,5 @@ select
     rubric_id,
     criterion_code,
     steps,
-    greatest(points_possible - points_per_step * steps, 0) as points
+    cast(greatest(points_possible - points_per_step * steps, 0) as decimal(38, 18)) as points
 from stepped

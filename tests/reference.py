@@ -1,0 +1,328 @@
+"""The evaluation once more, by hand in exact fractions: an independent reading of the rules.
+
+It shares nothing with the models but the rubric seeds. Measures are written out one by one as
+their definitions say, from the delivered rows.
+"""
+
+import csv
+import math
+from collections import defaultdict
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from fractions import Fraction
+from pathlib import Path
+
+YUAN = {"元": 1, "万元": 10_000, "亿元": 100_000_000}
+MISSING, UNDEFINED, UNBOUNDED, DEFINED = "missing", "undefined", "unbounded", "defined"
+THREE_PUBLIC = ("overseas_travel", "vehicle_purchase", "vehicle_operation", "official_reception")
+ESTABLISHMENT = ("administrative", "institutional", "worker")
+QUARTERS = {"q1": 3, "q2": 6, "q3": 9, "q4": 12}
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Measure:
+    status: str
+    value: Fraction | None = None
+
+
+def rounded(value: Fraction, decimals: int) -> Fraction:
+    """Half away from zero."""
+    scaled = abs(value) * 10**decimals
+    whole = math.floor(scaled + Fraction(1, 2))
+    return Fraction(whole, 10**decimals) * (-1 if value < 0 else 1)
+
+
+def yuan(row: Row, column: str) -> Fraction:
+    """A cell's number; an amount in yuan."""
+    unit = "" if column.endswith("_pct") else row.get("amount_unit", "")
+    return Fraction(row[column]) * YUAN.get(unit, 1)
+
+
+def quotient(numerator: Fraction | None, denominator: Fraction | None) -> Measure:
+    if numerator is None or denominator is None:
+        return Measure(MISSING)
+    if denominator == 0:
+        return Measure(UNDEFINED if numerator == 0 else UNBOUNDED)
+    return Measure(DEFINED, rounded(numerator / denominator, 10))
+
+
+class Department:
+    """One department's delivered rows of a year, with its measures."""
+
+    def __init__(self, tables: dict[str, list[Row]], before: dict[str, list[Row]]) -> None:
+        self.tables, self.before = tables, before
+
+    def cell(self, table: str, column: str, *, last_year: bool = False, **key: str) -> Fraction | None:
+        for row in (self.before if last_year else self.tables)[table]:
+            if all(row[k] == v for k, v in key.items()) and row.get(column):
+                return yuan(row, column)
+        return None
+
+    def total(self, table: str, column: str, key: str = "", among: tuple[str, ...] = ()) -> Fraction | None:
+        """Σ: an absent row adds nothing if another is there; an empty cell makes it missing."""
+        rows = [row for row in self.tables[table] if not key or row[key] in among]
+        cells = [row.get(column) for row in rows]
+        if not cells or not all(cells):
+            return None
+        return sum((yuan(row, column) for row in rows), Fraction(0))
+
+    def measures(self) -> dict[str, Measure]:
+        b = lambda line, column, **k: self.cell("budgets", column, budget_line=line, **k)  # noqa: E731
+        adjusted, initial = b("total", "adjusted_budget"), b("total", "initial_budget")
+        found = {
+            "budget_execution_rate": quotient(b("total", "executed"), adjusted),
+            "project_budget_execution_rate": quotient(
+                b("project", "executed"), b("project", "adjusted_budget")
+            ),
+            "basic_budget_execution_rate": quotient(
+                b("basic", "executed"), b("basic", "adjusted_budget")
+            ),
+            "budget_adjustment_rate": quotient(
+                None if None in (adjusted, initial) else abs(adjusted - initial), initial
+            ),
+            "carryover_rate": quotient(b("carryover_out", "executed"), adjusted),
+            "daily_public_use_control_rate": quotient(
+                *(self.cell("public_expenses", c, item="daily_public_use") for c in ("actual", "budgeted"))
+            ),
+            "establishment_control_rate": quotient(
+                self.total("staffing", "actual", "staff_category", ESTABLISHMENT),
+                self.total("staffing", "authorised", "staff_category", ESTABLISHMENT),
+            ),
+            "fixed_asset_utilisation_rate": quotient(
+                self.cell("assets", "fixed_assets_in_use"), self.cell("assets", "fixed_assets_total")
+            ),
+            "petition_reply_rate": quotient(
+                self.total("petitions", "replied"), self.total("petitions", "received")
+            ),
+            "petition_on_time_rate": quotient(
+                self.total("petitions", "replied_on_time"), self.total("petitions", "received")
+            ),
+        }
+        last = b("total", "initial_budget", last_year=True)
+        found["budget_change_rate"] = quotient(
+            None if None in (initial, last) else initial - last, last
+        )
+        for quarter, month in QUARTERS.items():
+            found[f"{quarter}_progress"], found[f"{quarter}_execution_rate"] = self._quarter(month)
+        for mean, part, cap in (
+            ("average_execution_rate", "execution_rate", 1),
+            ("average_progress", "progress", None),
+        ):
+            found[mean] = self._mean([found[f"{q}_{part}"] for q in QUARTERS], cap)
+        for code, columns in (
+            ("procurement_execution_rate", ("actual", "planned")),
+            ("procurement_sme_share", ("sme_awarded", "actual")),
+        ):
+            found[code] = self._total_or_parts(
+                "procurement", "category", "total", ("goods", "services", "works"), columns
+            )
+        found["three_public_control_rate"] = self._total_or_parts(
+            "public_expenses", "item", "three_public", THREE_PUBLIC, ("actual", "budgeted")
+        )
+        off = self.cell("staffing", "actual", staff_category="off_establishment")
+        on = self.total("staffing", "actual", "staff_category", ESTABLISHMENT)
+        found["off_establishment_rate"] = quotient(off, None if None in (on, off) else on + off)
+        for code, work in (("project_completion_rate", "project"), ("key_task_completion_rate", "key_task")):
+            done = self.cell("work_completion", "completed_on_time_count", work_type=work)
+            planned = self.cell("work_completion", "planned_count", work_type=work)
+            found[code] = quotient(done, planned)
+            if work == "key_task":
+                found["unfinished_key_tasks"] = quotient(
+                    None if None in (done, planned) else planned - done, Fraction(1)
+                )
+        for document in ("budget", "final_accounts"):
+            found[f"{document}_disclosure"] = self._disclosure(document)
+        found["satisfaction_rate"] = self._satisfaction()
+        return found
+
+    def _quarter(self, month: int) -> tuple[Measure, Measure]:
+        share = Fraction(month, 12)
+        cell = lambda column: self.cell("budget_execution", column, month=str(month))  # noqa: E731
+        executed, adjusted = cell("cumulative_executed"), cell("adjusted_budget")
+        if executed is not None and adjusted is not None:
+            return quotient(executed, adjusted), quotient(executed, adjusted * share)
+        if (progress := cell("progress_pct")) is not None:
+            return (
+                quotient(progress / 100, Fraction(1)),
+                quotient(progress / 100, share),
+            )
+        if (rate := cell("execution_rate_pct")) is not None:
+            return quotient(rate / 100 * share, Fraction(1)), quotient(rate / 100, Fraction(1))
+        return Measure(MISSING), Measure(MISSING)
+
+    @staticmethod
+    def _mean(parts: list[Measure], cap: int | None) -> Measure:
+        for status in (MISSING, UNBOUNDED, UNDEFINED):
+            if any(part.status == status for part in parts):
+                return Measure(status)
+        values = [p.value if cap is None else min(p.value, Fraction(cap)) for p in parts]
+        return quotient(sum(values, Fraction(0)), Fraction(len(values)))
+
+    def _total_or_parts(
+        self, table: str, key: str, total: str, parts: tuple[str, ...], columns: tuple[str, str]
+    ) -> Measure:
+        cells = [self.cell(table, column, **{key: total}) for column in columns]
+        if None in cells:
+            cells = [self.total(table, column, key, parts) for column in columns]
+        return quotient(*cells)
+
+    def _disclosure(self, document: str) -> Measure:
+        for row in self.tables["disclosures"]:
+            if row["document"] == document and row["status"]:
+                points = {"compliant": 1, "partial": Fraction(1, 2), "not_disclosed": 0}
+                if row["status"] == "exempt":
+                    return Measure(UNDEFINED)
+                return Measure(DEFINED, Fraction(points[row["status"]]))
+        return Measure(MISSING)
+
+    def _satisfaction(self) -> Measure:
+        rows = self.tables["satisfaction_surveys"]
+        if not rows or not all(row["satisfaction_pct"] for row in rows):
+            return Measure(MISSING)
+        weights = [Fraction(row["respondents"]) if row.get("respondents") else None for row in rows]
+        if None in weights:
+            weights = [Fraction(1)] * len(rows)
+        values = [Fraction(row["satisfaction_pct"]) / 100 for row in rows]
+        return quotient(
+            sum((v * w for v, w in zip(values, weights, strict=True)), Fraction(0)),
+            sum(weights, Fraction(0)),
+        )
+
+
+class Rubric:
+    """One rubric of the seeds, and the five methods."""
+
+    def __init__(self, seeds: Path, rubric_id: str) -> None:
+        of = lambda name: [  # noqa: E731
+            row for row in read(seeds / f"{name}.csv") if row["rubric_id"] == rubric_id
+        ]
+        self.rubric_id = rubric_id
+        self.decimals = int(of("rubrics")[0]["score_decimals"])
+        self.indicators = of("rubric_indicators")
+        self.criteria = of("rubric_criteria")
+        self.bands = of("rubric_bands")
+        self.grades = of("grade_bands")
+        self.points = {c["criterion_code"]: Fraction(c["points"]) for c in self.criteria}
+
+    def score(
+        self,
+        measures: dict[str, Measure],
+        assessments: dict[str, Fraction],
+        official: "Rubric",
+    ) -> tuple[dict[str, Fraction | None], Fraction | None, str | None]:
+        """The scores by indicator, the total and the grade."""
+        scores: dict[str, Fraction | None] = {}
+        for indicator in self.indicators:
+            code, points = indicator["indicator_code"], Fraction(indicator["points"])
+            criteria = [c for c in self.criteria if c["indicator_code"] == code]
+            awarded = [self._award(c, measures, assessments, official) for c in criteria]
+            if None in awarded:
+                scores[code] = None
+                continue
+            vetoed = any(
+                c["method"] == "veto" and assessments.get(c["criterion_code"], 0) > 0
+                for c in criteria
+            )
+            total = Fraction(0) if vetoed else min(max(sum(awarded, Fraction(0)), Fraction(0)), points)
+            scores[code] = rounded(total, self.decimals)
+        if None in scores.values():
+            return scores, None, None
+        total = sum(scores.values(), Fraction(0))
+        reached = [g for g in self.grades if total >= Fraction(g["lower"])]
+        return scores, total, max(reached, key=lambda g: Fraction(g["lower"]))["grade"]
+
+    def _award(
+        self,
+        criterion: Row,
+        measures: dict[str, Measure],
+        assessments: dict[str, Fraction],
+        official: "Rubric",
+    ) -> Fraction | None:
+        code, method = criterion["criterion_code"], criterion["method"]
+        points = Fraction(criterion["points"])
+        assessed = assessments.get(code)
+        if method == "veto":
+            return Fraction(0)
+        if method == "step" and not criterion["measure_code"]:
+            return None if assessed is None else self._apply(criterion, assessed)
+        if criterion["measure_code"]:
+            measure = measures[criterion["measure_code"]]
+            if measure.status == DEFINED:
+                return self._apply(criterion, measure.value)
+            if measure.status == UNBOUNDED:
+                return Fraction(0)
+            if measure.status == UNDEFINED:
+                return points if criterion["when_undefined"] == "full" else Fraction(0)
+        if assessed is None:
+            return None
+        scale = official.points.get(code, points)
+        return min(max(assessed, Fraction(0)), scale) * points / scale
+
+    def _apply(self, criterion: Row, value: Fraction) -> Fraction:
+        points = Fraction(criterion["points"])
+        match criterion["method"]:
+            case "linear":
+                full = Fraction(criterion["full_mark_at"] or 1)
+                if value > full and criterion["over_target"] != "exceed":
+                    return Fraction(0) if criterion["over_target"] == "zero" else points
+                return max(points * value / full, Fraction(0))
+            case "band":
+                (band,) = (
+                    b
+                    for b in self.bands
+                    if b["criterion_code"] == criterion["criterion_code"] and holds(b, value)
+                )
+                return Fraction(band["points"])
+            case "step":
+                threshold = Fraction(criterion["threshold"] or 0)
+                excess = {
+                    "above": value - threshold,
+                    "below": threshold - value,
+                    "both": abs(value - threshold),
+                }[criterion["direction"] or "above"]
+                steps = max(excess, Fraction(0)) / Fraction(criterion["step_size"] or 1)
+                if criterion["step_rounding"] in ("", "whole"):
+                    steps = Fraction(math.floor(rounded(steps, 6)))
+                elif criterion["step_rounding"] == "up":
+                    steps = Fraction(math.ceil(rounded(steps, 6)))
+                return max(points - Fraction(criterion["points_per_step"]) * steps, Fraction(0))
+        raise AssertionError(criterion)
+
+
+def holds(band: Row, value: Fraction) -> bool:
+    if band["lower"]:
+        lower = Fraction(band["lower"])
+        if value < lower or (value == lower and band["lower_inclusive"] != "true"):
+            return False
+    if band["upper"]:
+        upper = Fraction(band["upper"])
+        if value > upper or (value == upper and band["upper_inclusive"] != "true"):
+            return False
+    return True
+
+
+def read(path: Path) -> list[Row]:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def departments(landing: Path, year: int) -> dict[str, Department]:
+    """The departments of a landing year, by unit_code."""
+    tables: dict[int, dict[str, dict[str, list[Row]]]] = {}
+    for y in (year, year - 1):
+        tables[y] = defaultdict(lambda: defaultdict(list))
+        for path in (landing / str(y)).glob("*.csv"):
+            for row in read(path):
+                tables[y][row["unit_code"]][path.stem].append(row)
+    return {unit: Department(rows, tables[year - 1][unit]) for unit, rows in tables[year].items()}
+
+
+def fraction(value: Decimal | None) -> Fraction | None:
+    return None if value is None else Fraction(value)
+
+
+def as_decimal(value: Fraction, decimals: int) -> Decimal:
+    exact = Decimal(value.numerator) / Decimal(value.denominator)
+    return exact.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_UP)
