@@ -70,11 +70,12 @@ def _validate(database: Path, stage: Stage) -> set[str]:
     """The ids of the rules that Great Expectations finds violated."""
     # Slow to import, so only where it is used; it reads this when it is imported.
     os.environ["GX_ANALYTICS_ENABLED"] = "false"
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     import great_expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations import UnexpectedRowsExpectation
 
+    # It sets its own level when it is imported.
+    logging.getLogger("great_expectations").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_sql(

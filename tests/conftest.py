@@ -31,7 +31,9 @@ class Published:
             return con.execute(query).fetchall()
 
     def totals(self) -> dict[tuple[str, int, str], Any]:
-        rows = self.rows("select unit_code, fiscal_year, rubric_id, total_score from fct_evaluations")
+        rows = self.rows(
+            "select unit_code, fiscal_year, rubric_id, total_score from fct_evaluations"
+        )
         return {(unit, year, rubric): total for unit, year, rubric, total in rows}
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:

@@ -54,13 +54,17 @@ class Department:
     def __init__(self, tables: dict[str, list[Row]], before: dict[str, list[Row]]) -> None:
         self.tables, self.before = tables, before
 
-    def cell(self, table: str, column: str, *, last_year: bool = False, **key: str) -> Fraction | None:
+    def cell(
+        self, table: str, column: str, *, last_year: bool = False, **key: str
+    ) -> Fraction | None:
         for row in (self.before if last_year else self.tables)[table]:
             if all(row[k] == v for k, v in key.items()) and row.get(column):
                 return yuan(row, column)
         return None
 
-    def total(self, table: str, column: str, key: str = "", among: tuple[str, ...] = ()) -> Fraction | None:
+    def total(
+        self, table: str, column: str, key: str = "", among: tuple[str, ...] = ()
+    ) -> Fraction | None:
         """Σ: an absent row adds nothing if another is there; an empty cell makes it missing."""
         rows = [row for row in self.tables[table] if not key or row[key] in among]
         cells = [row.get(column) for row in rows]
@@ -84,14 +88,18 @@ class Department:
             ),
             "carryover_rate": quotient(b("carryover_out", "executed"), adjusted),
             "daily_public_use_control_rate": quotient(
-                *(self.cell("public_expenses", c, item="daily_public_use") for c in ("actual", "budgeted"))
+                *(
+                    self.cell("public_expenses", c, item="daily_public_use")
+                    for c in ("actual", "budgeted")
+                )
             ),
             "establishment_control_rate": quotient(
                 self.total("staffing", "actual", "staff_category", ESTABLISHMENT),
                 self.total("staffing", "authorised", "staff_category", ESTABLISHMENT),
             ),
             "fixed_asset_utilisation_rate": quotient(
-                self.cell("assets", "fixed_assets_in_use"), self.cell("assets", "fixed_assets_total")
+                self.cell("assets", "fixed_assets_in_use"),
+                self.cell("assets", "fixed_assets_total"),
             ),
             "petition_reply_rate": quotient(
                 self.total("petitions", "replied"), self.total("petitions", "received")
@@ -124,7 +132,10 @@ class Department:
         off = self.cell("staffing", "actual", staff_category="off_establishment")
         on = self.total("staffing", "actual", "staff_category", ESTABLISHMENT)
         found["off_establishment_rate"] = quotient(off, None if None in (on, off) else on + off)
-        for code, work in (("project_completion_rate", "project"), ("key_task_completion_rate", "key_task")):
+        for code, work in (
+            ("project_completion_rate", "project"),
+            ("key_task_completion_rate", "key_task"),
+        ):
             done = self.cell("work_completion", "completed_on_time_count", work_type=work)
             planned = self.cell("work_completion", "planned_count", work_type=work)
             found[code] = quotient(done, planned)
@@ -225,7 +236,9 @@ class Rubric:
                 c["method"] == "veto" and assessments.get(c["criterion_code"], 0) > 0
                 for c in criteria
             )
-            total = Fraction(0) if vetoed else min(max(sum(awarded, Fraction(0)), Fraction(0)), points)
+            total = (
+                Fraction(0) if vetoed else min(max(sum(awarded, Fraction(0)), Fraction(0)), points)
+            )
             scores[code] = rounded(total, self.decimals)
         if None in scores.values():
             return scores, None, None

@@ -172,7 +172,12 @@ class Generator:
             )
         for criterion in self.criteria:
             if criterion["method"] == "veto":
-                add("assessments", 0.7, criterion_code=criterion["criterion_code"], value=r.choice([0, 1]))
+                add(
+                    "assessments",
+                    0.7,
+                    criterion_code=criterion["criterion_code"],
+                    value=r.choice([0, 1]),
+                )
             elif criterion["method"] == "assessed" or not criterion["measure_code"]:
                 points = Decimal(criterion["points"])
                 add(

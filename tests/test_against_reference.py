@@ -54,7 +54,9 @@ def test_measures(evaluated: tuple[Path, int, Published]) -> None:
 
 def test_scores(evaluated: tuple[Path, int, Published]) -> None:
     landing, year, published = evaluated
-    rubrics = {r["rubric_id"]: Rubric(SEEDS_DIR, r["rubric_id"]) for r in read(SEEDS_DIR / "rubrics.csv")}
+    rubrics = {
+        r["rubric_id"]: Rubric(SEEDS_DIR, r["rubric_id"]) for r in read(SEEDS_DIR / "rubrics.csv")
+    }
     official = {"南山区": "nanshan_2023", "盐田区": "yantian_2023"}
     expected_scores, expected_totals = {}, {}
     for unit, department in departments(landing, year).items():

@@ -1,0 +1,146 @@
+"""A rubric, a measure and a department are rows: nothing in SQL or Python knows them."""
+
+import subprocess
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+from tests.conftest import LANDING, Published, append_rows
+from tests.reference import Department, Rubric, departments, fraction, quotient
+from tests.synthetic import Generator
+
+RUBRIC = "guangming_2023"
+# Every option of every method, some of them in no shipped rubric.
+INDICATORS = {
+    "thrift": [
+        "public_use_per_head_band,10,band,public_use_per_head,,,,,,,,zero",
+        "public_use_per_head_step,5,step,public_use_per_head,,,20000,above,7000,0.3,proportional,full",
+        "adjustment_up,5,step,budget_adjustment_rate,,,0.05,above,0.03,0.7,up,zero",
+    ],
+    "pace": [
+        "execution,20,linear,budget_execution_rate,0.95,cap,,,,,,full",
+        "quarter,10,linear,q2_execution_rate,1,exceed,,,,,,zero",
+        "around,10,step,q3_progress,,,0.75,both,0.07,0.5,proportional,zero",
+        "below,10,step,satisfaction_rate,,,0.9,below,0.01,1,whole,full",
+    ],
+    "judged": [
+        "effectiveness,15,assessed,,,,,,,,,",
+        "budget_compliance,10,step,,,,0,above,1,2.5,whole,",
+        "procurement_execution,5,linear,procurement_execution_rate,0.8,zero,,,,,,full",
+        "spending_violation,0,veto,,,,,,,,,",
+    ],
+}
+BANDS = ["15000,false,,false,0", "12000,true,15000,true,4.5", ",false,12000,false,10"]
+
+
+def add_rubric(seeds: Path) -> None:
+    append_rows(seeds / "rubrics.csv", f"{RUBRIC},光明区（虚构）,synthetic,3")
+    append_rows(seeds / "rubric_assignments.csv", f"深圳市,,2023,2023,{RUBRIC},comparison")
+    append_rows(seeds / "grade_bands.csv", *(f"{RUBRIC},{g}" for g in ("高,70", "低,0")))
+    append_rows(
+        seeds / "rubric_bands.csv", *(f"{RUBRIC},public_use_per_head_band,{b}" for b in BANDS)
+    )
+    number = 0
+    for order, (indicator, criteria) in enumerate(INDICATORS.items(), start=1):
+        points = sum(Fraction(criterion.split(",")[1]) for criterion in criteria)
+        append_rows(
+            seeds / "rubric_indicators.csv",
+            f"{RUBRIC},{indicator},一级,二级,{indicator},{indicator},{points},{order},标准",
+        )
+        for criterion in criteria:
+            number += 1
+            code, rest = criterion.split(",", 1)
+            append_rows(
+                seeds / "rubric_criteria.csv", f"{RUBRIC},{indicator},{code},{number},{rest},细则"
+            )
+
+
+def add_measure(seeds: Path) -> None:
+    """公用经费 per head: actual daily public-use expense over the staff in post."""
+    append_rows(
+        seeds / "measures.csv",
+        "public_use_per_head,人均公用经费,public-use expense per head,level,ratio,"
+        "日常公用经费决算数 ÷ 在编人数",
+        "own_index,自报指数,an index of the bureau's own,level,ratio,部门自报",
+    )
+    staff = "|".join(f"staff_category={c}" for c in ("administrative", "institutional", "worker"))
+    append_rows(
+        seeds / "measure_inputs.csv",
+        "public_use_per_head,1,numerator,public_expenses,item=daily_public_use,actual,,sum,1,,,0,true",
+        f"public_use_per_head,1,denominator,staffing,{staff},actual,,sum,1,,,0,true",
+    )
+
+
+def test_a_rubric_and_measures_are_rows(
+    project: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    seeds: Path = project.folder / "seeds"  # type: ignore[attr-defined]
+    add_rubric(seeds)
+    add_measure(seeds)
+    landing = Generator(7, seeds).landing(tmp_path / "landing", 2023, 150)
+    for path in (LANDING / "2023").glob("*.csv"):
+        header, *lines = path.read_text("utf-8").splitlines()
+        target = landing / "2023" / path.name
+        if target.exists() and target.read_text("utf-8").splitlines()[0] == header:
+            append_rows(target, *lines)
+    append_rows(
+        landing / "2023" / "unit_measures.csv",
+        "unit_code,fiscal_year,measure_code,numerator,denominator",
+        "syn-00001,2023,own_index,7.5,3",
+        "syn-00002,2023,own_index,7.5,",
+    )
+    run = project("run", "--landing", str(landing), "--warehouse", str(tmp_path / "warehouse"))
+    assert (run.returncode, run.stderr.count("refused")) == (0, 0), run.stderr
+    published = Published(tmp_path / "warehouse")
+
+    assert published.rows(
+        "select unit_code, cast(value as varchar) from fct_measures "
+        "where measure_code = 'own_index' and status = 'defined' order by 1"
+    ) == [("syn-00001", "2.5000000000"), ("syn-00002", "7.5000000000")]
+
+    rubrics = {r: Rubric(seeds, r) for r in (RUBRIC, "nanshan_2023", "yantian_2023")}
+    expected = {}
+    for unit, department in departments(landing, 2023).items():
+        district = department.tables["departments"][0]["district"]
+        official = rubrics["nanshan_2023" if district == "南山区" else "yantian_2023"]
+        measures = department.measures() | {"public_use_per_head": per_head(department)}
+        assessments = {
+            row["criterion_code"]: Fraction(row["value"])
+            for row in department.tables["assessments"]
+        }
+        scores, total, grade = rubrics[RUBRIC].score(measures, assessments, official)
+        expected |= {(unit, code): score for code, score in scores.items()}
+        expected[unit, "TOTAL"], expected[unit, "grade"] = total, grade
+    found = {
+        (unit, code): fraction(score)
+        for unit, code, score in published.rows(
+            "select unit_code, indicator_code, score from fct_indicator_scores "
+            f"where rubric_id = '{RUBRIC}' union all "
+            f"select unit_code, 'TOTAL', total_score from fct_evaluations where rubric_id = '{RUBRIC}'"
+        )
+    }
+    found |= {
+        (unit, "grade"): grade
+        for unit, grade in published.rows(
+            f"select unit_code, grade from fct_evaluations where rubric_id = '{RUBRIC}'"
+        )
+    }
+    assert found == expected
+    assert sum(value is not None for value in expected.values()) > 300
+    # The shipped rubrics come to what they came to without the new rows.
+    assert {
+        (unit, str(total))
+        for unit, total in published.rows(
+            "select unit_code, total_score from fct_evaluations "
+            "where rubric_role = 'official' and unit_code not like 'syn-%'"
+        )
+    } == {("440305-gxj", "96.5700"), ("440308-fzyj", "96.0800")}
+
+
+def per_head(department: Department):  # type: ignore[no-untyped-def]
+    return quotient(
+        department.cell("public_expenses", "actual", item="daily_public_use"),
+        department.total(
+            "staffing", "actual", "staff_category", ("administrative", "institutional", "worker")
+        ),
+    )

@@ -1,0 +1,310 @@
+"""Loading: typed by the contract, every row loaded or rejected, every fault said in a sentence."""
+
+import random
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from orchestration import landing as module
+from orchestration.contract import landing_contract
+from orchestration.readers import LandingRefused
+from tests.conftest import append_rows
+
+DEPARTMENTS = "unit_code,fiscal_year,unit_name,unit_type,parent_unit_code,city,district\n"
+BUDGETS = "unit_code,fiscal_year,budget_line,initial_budget,adjusted_budget,executed,amount_unit\n"
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A landing folder with the smallest year that loads."""
+    write(
+        tmp_path / "2023" / "departments.csv", DEPARTMENTS + "A,2023,甲,department,,深圳市,南山区\n"
+    )
+    return tmp_path
+
+
+def write(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+
+
+def load(con: duckdb.DuckDBPyConnection, folder: Path) -> list[module.Load]:
+    return module.load_year(con, folder, 2023)
+
+
+def refusal(con: duckdb.DuckDBPyConnection, folder: Path) -> list[str]:
+    with pytest.raises(LandingRefused) as refused:
+        load(con, folder)
+    return refused.value.reasons
+
+
+def rejected(con: duckdb.DuckDBPyConnection) -> list[tuple[Any, ...]]:
+    return con.execute(
+        "select source_file, source_row, unit_code, column_name, value, reason "
+        "from audit.rejected_rows order by all"
+    ).fetchall()
+
+
+def test_every_row_says_where_it_comes_from(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    write(folder / "2023" / "budgets" / "甲.csv", BUDGETS + "A,2023,total,1,2,3,万元\n")
+    write(folder / "2023" / "budgets" / "乙.csv", BUDGETS + 'A,2023,basic,,"1,234.50",３,元\n')
+    loads = load(con, folder)
+    assert [(x.source_file, x.rows_read, x.rows_loaded, x.rows_rejected) for x in loads] == [
+        ("2023/departments.csv", 1, 1, 0),
+        ("2023/budgets/乙.csv", 1, 1, 0),
+        ("2023/budgets/甲.csv", 1, 1, 0),
+    ]
+    rows = con.execute(
+        "select r.budget_line, cast(r.adjusted_budget as double), cast(r.executed as double), "
+        "r.source_file, r.source_row, l.source_sha256 = r.source_sha256 "
+        "from raw.budgets as r join audit.loads as l using (load_id) order by all"
+    ).fetchall()
+    assert rows == [
+        ("basic", 1234.5, 3.0, "2023/budgets/乙.csv", 2, True),
+        ("total", 2.0, 3.0, "2023/budgets/甲.csv", 2, True),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "values"),
+    [
+        pytest.param("\ufeff" + BUDGETS + "A,2023,total,1,2,3,元\n", [2], id="BOM"),
+        pytest.param(
+            (BUDGETS + "A,2023,total,1,2,3,元\n").replace("\n", "\r\n"), [2], id="CRLF"
+        ),
+        pytest.param(BUDGETS + "A,2023,total,1,2,3,元\r\nA,2023,basic,1,2,3,元\n", [2, 3], id="mixed"),
+        pytest.param(BUDGETS + "A,2023,total,1,2,3,元", [2], id="no last line end"),
+        pytest.param(BUDGETS + "\n\nA,2023,total,1,2,3,元\n\n", [4], id="blank lines count"),
+        pytest.param(BUDGETS + ",,,,,,\nA,2023,total,1,2,3,元\n", [3], id="empty records count"),
+        pytest.param(
+            "executed,amount_unit,budget_line,fiscal_year,unit_code\n3,元,total,2023,A\n",
+            [2],
+            id="columns in any order, some absent",
+        ),
+        pytest.param(
+            "单位编码,预算年度,预算科目,决算支出数,金额单位\nA,2023,total,3,元\n", [2], id="Chinese labels"
+        ),
+        pytest.param(BUDGETS + " A ,2023, total ,1,2, 3　,元\n", [2], id="spaces around"),
+        pytest.param(BUDGETS + "A,2023,total,,,,\n", [2], id="no amount, no unit"),
+    ],
+)  # fmt: skip
+def test_files_as_people_save_them(
+    content: str, values: list[int], con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    write(folder / "2023" / "budgets.csv", content)
+    load(con, folder)
+    assert rejected(con) == []
+    rows = con.execute("select source_row from raw.budgets order by 1").fetchall()
+    assert [row for (row,) in rows] == values
+    assert con.execute("select distinct unit_code from raw.budgets").fetchall() == [("A",)]
+
+
+@pytest.mark.parametrize(
+    ("row", "column", "value", "reason"),
+    [
+        ("A,2023,total,abc,2,3,元", "initial_budget", "abc", "expected a number that fits"),
+        ("A,2023,total,1e5,2,3,元", "initial_budget", "1e5", "expected a number that fits"),
+        ("A,2023,total,1,2,9e99,元", "executed", "9e99", "expected a number that fits"),
+        (f"A,2023,total,1,2,{'9' * 30},元", "executed", "9" * 30, "expected a number that fits"),
+        ("A,2023,total,1,2,99999999999,亿元", "executed", "99999999999", "expected a number that"),
+        ("A,2023,totl,1,2,3,元", "budget_line", "totl", "expected one of total, basic"),
+        ("A,2023,,1,2,3,元", "budget_line", None, "expected one of total, basic"),
+        ("A,2024,total,1,2,3,元", "fiscal_year", "2024", "expected 2023, the year of its folder"),
+        ("A,二〇二三,total,1,2,3,元", "fiscal_year", "二〇二三", "expected 2023"),
+        ("A,2023,total,1,2,3,美元", "amount_unit", "美元", "expected one of 元, 万元, 亿元"),
+        ("A,2023,total,1,2,3,", "amount_unit", None, "may be empty only where"),
+        ("A,2023,total,1,2", None, "A,2023,total,1,2", "Expected Number of Columns: 7 Found: 5"),
+        ("A,2023,total,1,2,3,元,9", None, "A,2023,total,1,2,3,元,9", "Columns: 7 Found: 8"),
+    ],
+)
+def test_a_row_that_cannot_be_read_is_kept_with_its_reason(
+    row: str,
+    column: str | None,
+    value: str | None,
+    reason: str,
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+) -> None:
+    write(folder / "2023" / "budgets.csv", BUDGETS + f"A,2023,basic,1,2,3,元\n{row}\n")
+    loads = load(con, folder)
+    assert (loads[-1].rows_read, loads[-1].rows_loaded, loads[-1].rows_rejected) == (2, 1, 1)
+    ((file, number, unit, *found),) = rejected(con)
+    assert (file, number, unit) == ("2023/budgets.csv", 3, "A")
+    assert (found[0], found[1]) == (column, value)
+    assert reason in found[2]
+
+
+@pytest.mark.parametrize(
+    ("table", "cells", "column", "reason"),
+    [
+        ("budget_execution", {"month": "13"}, "month", "expected a whole number from 1 to 12"),
+        ("staffing", {"staff_category": "worker", "actual": "1.5"}, "actual", "a whole number"),
+        ("disclosures", {"document": "budget", "disclosed_on": "2023-02-30"}, "disclosed_on",
+         "expected a day that exists"),
+        ("performance_targets", {"target_no": "1", "is_attained": "maybe"}, "is_attained",
+         "expected true or false"),
+        ("satisfaction_surveys", {"survey_name": "x", "satisfaction_pct": "高"},
+         "satisfaction_pct", "expected a number"),
+    ],
+)  # fmt: skip
+def test_every_type_has_its_expectation(
+    table: str,
+    cells: dict[str, str],
+    column: str,
+    reason: str,
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+) -> None:
+    names = ["unit_code", "fiscal_year", *cells]
+    write(
+        folder / "2023" / f"{table}.csv",
+        ",".join(names) + "\n" + ",".join(["A", "2023", *cells.values()]) + "\n",
+    )
+    load(con, folder)
+    ((_, _, _, found, value, why),) = rejected(con)
+    assert (found, value) == (column, cells[column])
+    assert reason in why
+
+
+def test_rows_that_share_a_key_are_all_rejected(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    write(folder / "2023" / "budgets" / "a.csv", BUDGETS + "A,2023,total,1,2,3,元\n")
+    write(
+        folder / "2023" / "budgets" / "b.csv", BUDGETS + "A,2023,total,1,2,x,元\nA,2023,basic,,,,\n"
+    )
+    load(con, folder)
+    reasons = [row[-1] for row in rejected(con)]
+    assert len(reasons) == 2
+    assert all(
+        "occurs more than once (2023/budgets/a.csv row 2, 2023/budgets/b.csv row 2)" in reason
+        for reason in reasons
+    )
+    assert con.execute("select budget_line from raw.budgets").fetchall() == [("basic",)]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("budget.csv", BUDGETS, "'budget' is no table of the landing contract; did you mean budgets?"),
+        ("notes.txt", "x", "'notes' is no table of the landing contract"),
+        ("budgets.txt", BUDGETS, "cannot read .txt; expected .csv"),
+        ("budgets", BUDGETS, "cannot read a file without an ending"),
+        ("budgets.csv", "", "2023/budgets.csv: empty; expected a header row"),
+        ("budgets.csv", BUDGETS.replace("executed", "excuted"),
+         "row 1 column 6: 'excuted' is no column of budgets; did you mean executed?"),
+        ("budgets.csv", BUDGETS.replace("executed", "adjusted_budget"),
+         "row 1 column 6: 'adjusted_budget' occurs twice"),
+        ("budgets.csv", BUDGETS.replace("budget_line,", ""), "the key column budget_line is missing"),
+        ("budgets.csv", BUDGETS.encode() + b"A,2023,total,1,2,3,\xd4\xaa\xff\n", "row 2: not UTF-8"),
+        ("budgets.csv", BUDGETS.encode() + b"A,2023,to\0tal,1,2,3,\n", "holds NUL bytes"),
+        ("budgets.csv", BUDGETS + 'A,2023,"total,1,2,3,\n', "a quotation mark is opened"),
+        ("budgets.csv", BUDGETS + ",2023,total,1,2,3,元\n",
+         "2023/budgets.csv row 2 column unit_code: empty or not to be found"),
+        ("budgets/x/y.csv", BUDGETS, "2023/budgets/x: a folder where a file was expected"),
+    ],
+)  # fmt: skip
+def test_a_file_at_fault_refuses_the_year(
+    name: str, content: str | bytes, reason: str, con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    load(con, folder)
+    before = con.execute("from raw.departments").fetchall()
+    write(folder / "2023" / name, content)
+    (found,) = refusal(con, folder)
+    assert reason in found
+    assert con.execute("from raw.departments").fetchall() == before
+
+
+def test_without_departments_nothing_can_be_evaluated(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    (folder / "2023" / "departments.csv").unlink()
+    assert refusal(con, folder) == [
+        "2023: no departments file; expected 2023/departments.csv with a row for each"
+    ]
+
+
+def test_hidden_files_are_passed_over(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    write(folder / "2023" / ".DS_Store", "x")
+    write(folder / "2023" / "~$budgets.csv", "x")
+    assert len(load(con, folder)) == 1
+
+
+def test_the_same_file_has_the_same_load_id(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def ids() -> list[tuple[str]]:
+        load(con, folder)
+        return con.execute("select load_id from audit.loads").fetchall()
+
+    first = ids()
+    assert ids() == first
+    append_rows(folder / "2023" / "departments.csv", "B,2023,乙,department,,深圳市,南山区")
+    assert ids() != first
+
+
+CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size=6)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(
+    rows=st.lists(
+        st.tuples(
+            st.sampled_from(["A", "B"]),
+            st.sampled_from(["2023", "2024", "x"]),
+            st.sampled_from(["total", "basic", "其他"]),
+            CELL,
+            st.sampled_from(["1", "-1", "1,000", "x", ""]),
+            st.sampled_from(["元", "", "斤"]),
+        ),
+        max_size=12,
+    ),
+    seed=st.integers(0, 9),
+)
+def test_rows_read_are_rows_loaded_and_rejected(
+    rows: list[tuple[str, ...]], seed: int, tmp_path: Path
+) -> None:
+    """Whatever the rows are and in whatever order, none is lost."""
+    header = "unit_code,fiscal_year,budget_line,initial_budget,executed,amount_unit\n"
+    results = []
+    for shuffled in (rows, random.Random(seed).sample(rows, len(rows))):  # noqa: S311
+        write(
+            tmp_path / "2023" / "departments.csv", DEPARTMENTS + "A,2023,甲,department,,深圳市,\n"
+        )
+        lines = [",".join('"' + c.replace('"', '""') + '"' for c in row) for row in shuffled]
+        write(tmp_path / "2023" / "budgets.csv", header + "".join(line + "\n" for line in lines))
+        with duckdb.connect() as con:
+            (budgets,) = (x for x in load(con, tmp_path) if x.table_name == "budgets")
+            assert budgets.rows_read == len(rows)
+            assert budgets.rows_loaded + budgets.rows_rejected == len(rows)
+            numbers = con.execute(
+                "select source_row from raw.budgets union all "
+                "select source_row from audit.rejected_rows order by 1"
+            ).fetchall()
+            assert [n for (n,) in numbers] == list(range(2, len(rows) + 2))
+            results.append(
+                con.execute(
+                    "select * exclude (load_id, source_sha256, source_row) from raw.budgets order by all"
+                ).fetchall()
+            )
+    assert results[0] == results[1]
+
+
+def test_the_units_of_money_are_those_that_staging_knows() -> None:
+    """The contract says which units are accepted; the macro to_yuan turns each into yuan."""
+    macro = Path("macros/to_yuan.sql").read_text("utf-8")
+    units = next(c for c in landing_contract()["budgets"].columns if c.name == "amount_unit")
+    for unit, yuan in units.yuan_per_unit.items():
+        (line,) = (x for x in macro.splitlines() if f"'{unit}'" in x)
+        assert line.endswith(f"then {yuan}")
