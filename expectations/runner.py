@@ -74,8 +74,8 @@ def _validate(database: Path, stage: Stage) -> set[str]:
     from great_expectations.data_context.types.base import ProgressBarsConfig
     from great_expectations.expectations import UnexpectedRowsExpectation
 
-    # It sets its own level when it is imported.
-    logging.getLogger("great_expectations").setLevel(logging.WARNING)
+    # This logger sets its own level when it is imported.
+    logging.getLogger("great_expectations.data_context.types.base").setLevel(logging.WARNING)
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     source = context.data_sources.add_sql(

@@ -11,6 +11,7 @@ from orchestration.landing import landing_years
 from orchestration.project import Folders
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
+INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -37,7 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
             f"no {', '.join(str(options.landing / str(year)) for year in absent)}; "
             f"the landing folder has {', '.join(map(str, found))}"
         )
-    return _run(options, sorted(set(options.year or found)))
+    try:
+        options.warehouse.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        return _wrong_usage(f"{options.warehouse}: no folder to build in ({error.strerror})")
+    try:
+        return _run(options, sorted(set(options.year or found)))
+    except KeyboardInterrupt:
+        print("jixiao: interrupted; what was published stays", file=sys.stderr)
+        return INTERRUPTED
 
 
 def _wrong_usage(message: str) -> int:

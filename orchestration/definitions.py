@@ -19,23 +19,30 @@ JOB = "yearly_evaluation"
 YEARS = dg.TimeWindowPartitionsDefinition(
     start="2000", fmt="%Y", cron_schedule="0 0 1 1 *", end_offset=2
 )
+# A run builds one year, whoever launches it.
+BY_YEAR = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 DELIVERED = "path:models/staging resource_type:seed"
 MARTS = "path:models/intermediate path:models/marts"
 
 
 @dg.multi_asset(
     specs=[
-        dg.AssetSpec(["raw", table.name], description=f"{table.label_zh}: {table.description}")
+        dg.AssetSpec(
+            ["raw", table.name],
+            group_name="raw",
+            description=f"{table.label_zh}: {table.description}",
+        )
         for table in landing_contract().values()
     ],
     partitions_def=YEARS,
+    backfill_policy=BY_YEAR,
 )
 def landing_tables(context: dg.AssetExecutionContext, build: Build) -> Iterator[Any]:
     """The year's files, loaded into `raw` with every row accounted for."""
     year = int(context.partition_key)
     with build.step(context.partition_key, "load") as step:
         with duckdb.connect(str(build.of.build_file)) as con:
-            ledger.start_run(con, context.run_id, year)
+            ledger.start_run(con, context.run.run_id, year)
             loads = landing.load_year(con, build.landing_dir, year)
         step.told = (
             f"{len(loads)} files, {sum(load.rows_loaded for load in loads)} rows loaded, "
@@ -116,20 +123,31 @@ def _dagster_severity(rule: Rule) -> dg.AssetCheckSeverity:
 
 
 def _published(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
-    @dg.asset(name="published", deps=marts, partitions_def=YEARS)
+    @dg.asset(
+        name="published",
+        group_name="published",
+        deps=marts,
+        partitions_def=YEARS,
+        backfill_policy=BY_YEAR,
+    )
     def published(context: dg.AssetExecutionContext, build: Build) -> dg.MaterializeResult[Any]:
         """What BI tools and auditors open, switched over whole."""
         with build.step(context.partition_key, "publish") as step:
             with duckdb.connect(str(build.of.build_file)) as con:
                 ledger.end_run(con)
-            folder = build.of.publish(context.run_id)
+            folder = build.of.publish(context.run.run_id)
             step.told = str(build.of.published)
         return dg.MaterializeResult(metadata={"folder": str(folder)})
 
     return published
 
 
-@dg.schedule(job_name=JOB, cron_schedule="0 2 1 3 *", execution_timezone="Asia/Shanghai")
+@dg.schedule(
+    job_name=JOB,
+    cron_schedule="0 2 1 3 *",
+    execution_timezone="Asia/Shanghai",
+    default_status=dg.DefaultScheduleStatus.RUNNING,
+)
 def after_the_year(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
     """On 1 March, when the final accounts of the year before are in."""
     year = str(context.scheduled_execution_time.year - 1)
@@ -137,14 +155,26 @@ def after_the_year(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 
 
 def _dbt_assets(manifest: Mapping[str, Any]) -> tuple[dg.AssetsDefinition, dg.AssetsDefinition]:
-    @dbt_assets(manifest=manifest, select=DELIVERED, partitions_def=YEARS, name="delivered_models")
+    @dbt_assets(
+        manifest=manifest,
+        select=DELIVERED,
+        partitions_def=YEARS,
+        backfill_policy=BY_YEAR,
+        name="delivered_models",
+    )
     def delivered_models(context: dg.AssetExecutionContext, build: Build) -> Iterator[Any]:
         yield from _run_dbt(
             context, build, "stage", "--select", *DELIVERED.split(),
             *("--indirect-selection", "cautious"),
         )  # fmt: skip
 
-    @dbt_assets(manifest=manifest, select=MARTS, partitions_def=YEARS, name="mart_models")
+    @dbt_assets(
+        manifest=manifest,
+        select=MARTS,
+        partitions_def=YEARS,
+        backfill_policy=BY_YEAR,
+        name="mart_models",
+    )
     def mart_models(context: dg.AssetExecutionContext, build: Build) -> Iterator[Any]:
         yield from _run_dbt(context, build, "score", "--select", *MARTS.split())
 
@@ -171,7 +201,6 @@ def build_definitions(landing_dir: str, warehouse_dir: str) -> dg.Definitions:
                 JOB,
                 selection=dg.AssetSelection.assets(*everything)
                 | dg.AssetSelection.all_asset_checks(),
-                partitions_def=YEARS,
                 description="部门整体绩效评价: load, check, score and publish a fiscal year.",
             )
         ],

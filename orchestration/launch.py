@@ -28,6 +28,7 @@ def launch(landing: Path, warehouse: Path, years: list[int]) -> dict[int, list[s
         return {
             year: _reasons(
                 year,
+                warehouse,
                 job.execute_in_process(
                     partition_key=str(year),
                     run_config=QUIET,
@@ -44,19 +45,29 @@ def _instance() -> AbstractContextManager[dg.DagsterInstance | None]:
     return dg.DagsterInstance.get() if os.environ.get("DAGSTER_HOME") else nullcontext()
 
 
-def _reasons(year: int, result: dg.ExecuteInProcessResult) -> list[str]:
+def _reasons(year: int, warehouse: Path, result: dg.ExecuteInProcessResult) -> list[str]:
+    """Why a run failed: what its steps say, else what kept it from starting a step."""
     if result.success:
         return []
-    lines: list[str] = []
-    for event in result.all_events:
-        if event.event_type_value == "STEP_FAILURE":
-            lines += _failure_lines(event)
-    return [f"{year} refused: {line}" for line in lines] or [f"{year} refused: the run failed"]
+    failures = [event for event in result.all_events if event.is_failure]
+    of_steps = [event for event in failures if event.is_step_failure]
+    return [
+        f"{year} refused: {line}"
+        for event in of_steps or failures
+        for line in _failure_lines(event, warehouse)
+    ]
 
 
-def _failure_lines(event: dg.DagsterEvent) -> list[str]:
-    failure: Any = event.step_failure_data
-    if failure.user_failure_data and failure.user_failure_data.description:
+def _failure_lines(event: dg.DagsterEvent, warehouse: Path) -> list[str]:
+    """A refusal's own lines; for anything else what went wrong, with the details in a file."""
+    failure: Any = event.event_specific_data
+    if getattr(failure, "user_failure_data", None):
         return str(failure.user_failure_data.description).splitlines()
-    error = failure.error.cause or failure.error
-    return [f"step {event.step_key}: {' '.join(error.message.split())}"]
+    error = failure.error
+    if "Interrupted" in (error.cls_name or ""):
+        raise KeyboardInterrupt
+    log = warehouse / "failure.log"
+    log.write_text(error.to_string(), encoding="utf-8")
+    while error.cause:
+        error = error.cause
+    return [f"{' '.join(error.message.split())} (details in {log})"]

@@ -6,6 +6,8 @@ import duckdb
 from rich.console import Console
 from rich.table import Table
 
+from orchestration import ledger
+
 
 def show(warehouse: Path, years: list[int]) -> bool:
     """Print the published evaluations of some years.
@@ -31,6 +33,8 @@ def show(warehouse: Path, years: list[int]) -> bool:
             """,
             {"years": years},
         ).fetchall()
+        con.execute("use scores")
+        notes = ledger.outdated(con)
     table = Table(box=None, header_style="bold", pad_edge=False)
     for heading in ("year", "department 部门", "rubric 评分标准", "status"):
         table.add_column(heading)
@@ -49,4 +53,6 @@ def show(warehouse: Path, years: list[int]) -> bool:
     for year, name, *_, reason in rows:
         if reason:
             console.print(f"{year} {name}: {reason}", markup=False, highlight=False)
+    for note in notes:
+        console.print(note, markup=False, highlight=False)
     return any(row[5] != "scored" for row in rows)

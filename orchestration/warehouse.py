@@ -69,7 +69,13 @@ class Warehouse:
         shutil.rmtree(self.build_dir, ignore_errors=True)
         self.build_dir.mkdir()
         if current:
-            shutil.copyfile(self._state(current), self.build_file)
+            state = self._state(current)
+            if not state.is_file():
+                raise FileNotFoundError(
+                    f"{state} is gone, without which the published years cannot be kept; put it "
+                    f"back, or remove {self.published} to build every year anew"
+                )
+            shutil.copyfile(state, self.build_file)
 
     def _state(self, name: str) -> Path:
         return self.root / "states" / f"{name}.duckdb"

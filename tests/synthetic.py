@@ -50,7 +50,7 @@ class Generator:
         share = Decimal(self.random.choice([*shares, str(round(self.random.random(), 6))]))
         return (whole * share).quantize(Decimal("0.01"))
 
-    def department(self, number: int) -> list[tuple[str, dict[str, Cell]]]:
+    def department(self, number: int) -> list[tuple[str, dict[str, Cell]]]:  # noqa: C901
         r = self.random
         unit = r.choice(["元", "万元", "亿元"])
         rows: list[tuple[str, dict[str, Cell]]] = [

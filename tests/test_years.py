@@ -3,6 +3,9 @@
 from decimal import Decimal
 from pathlib import Path
 
+import pytest
+
+from orchestration import report
 from tests.conftest import Published, append_rows, build, shift_year
 
 NANSHAN, YANTIAN = "440305-gxj", "440308-fzyj"
@@ -105,3 +108,28 @@ def test_a_further_department_is_rows(landing: Path, tmp_path: Path) -> None:
         "select score, is_vetoed from fct_indicator_scores where unit_code = '440308-new' "
         "and indicator_code = 'financial_compliance' and rubric_id = 'yantian_2023'"
     ) == [(Decimal(0), True)]
+
+
+def test_a_later_year_that_read_other_data_is_named(
+    landing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    warehouse = tmp_path / "warehouse"
+    shift_year(landing, 2023, 2024)
+
+    def shown(*years: int) -> list[str]:
+        assert not any(build(landing, warehouse, *years).values())
+        capsys.readouterr()
+        report.show(warehouse, list(years))
+        return [line for line in capsys.readouterr().out.splitlines() if "out of date" in line]
+
+    assert shown(2024) == []
+    stale = (
+        "2024 is out of date: it reads 2023, which has been loaded anew since it was built; "
+        "jixiao run --year 2024 brings it up to date"
+    )
+    assert shown(2023) == [stale]
+    assert shown(2024) == []
+    assert shown(2023) == []
+    append_rows(landing / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
+    assert shown(2023) == [stale]
+    assert shown(2023, 2024) == []

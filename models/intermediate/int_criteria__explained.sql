@@ -49,7 +49,11 @@ worded as (
         coalesce(criteria.full_mark_at, 1) as full_mark_at,
         coalesce(criteria.threshold, 0) = 0 and coalesce(criteria.step_size, 1) = 1
             and (scored.measure_code is null or measures.kind = 'count') as is_counted,
-        coalesce(measures.name_zh, regexp_replace(criteria.standard_zh, '[。；]$', '')) as subject,
+        coalesce(
+            measures.name_zh,
+            regexp_replace(criteria.standard_zh, '[。；]$', ''),
+            criteria.criterion_code
+        ) as subject,
         {{ value_text('scored.value', "coalesce(measures.kind, 'count')", 'limits.limits') }} as value_zh,
         {{ value_text('coalesce(criteria.full_mark_at, 1)', 'measures.kind') }} as full_mark_zh,
         {{ value_text('coalesce(criteria.threshold, 0)', "coalesce(measures.kind, 'count')") }}

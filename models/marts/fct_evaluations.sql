@@ -18,11 +18,11 @@ select
     reported.reported_score as reported_total,
     reported.reported_grade,
     cast(evaluations.total_score - reported.reported_score as decimal(18, 6)) as total_difference,
-    evaluations.district_rank,
-    evaluations.points_computed,
-    evaluations.points_assessed,
-    evaluations.points_default,
-    evaluations.points_missing,
+    cast(evaluations.district_rank as integer) as district_rank,
+    cast(evaluations.points_computed as decimal(9, 4)) as points_computed,
+    cast(evaluations.points_assessed as decimal(9, 4)) as points_assessed,
+    cast(evaluations.points_default as decimal(9, 4)) as points_default,
+    cast(evaluations.points_missing as decimal(9, 4)) as points_missing,
     evaluations.status_reason
 from evaluations
 left join reported
