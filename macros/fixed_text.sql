@@ -1,7 +1,7 @@
 {% macro fixed_text(expression, decimals_column) -%}
-    {#- Rounded half away from zero to the 0–9 decimals that a column says, and written with them. -#}
+    {#- Rounded half away from zero to the 0–10 decimals that a column says, and written with them. -#}
     case {{ decimals_column }}
-        {%- for decimals in range(10) %}
+        {%- for decimals in range(11) %}
         when {{ decimals }} then cast(cast({{ expression }} as decimal(38, {{ decimals }})) as varchar)
         {%- endfor %}
     end

@@ -42,7 +42,7 @@ def parsed() -> "Manifest":
     """
     from dbt.cli.main import dbtRunner
 
-    result = dbtRunner().invoke(["parse", *_folders(TARGET_DIR)])
+    result = dbtRunner().invoke(["parse", *folders(TARGET_DIR)])
     if not result.success:
         raise RuntimeError(f"dbt cannot parse the project: {result.exception}")
     return result.result
@@ -81,7 +81,7 @@ def build(database: Path, *arguments: str) -> DbtRun:
             "build",
             *arguments,
             *("--exclude-resource-type", "unit_test"),
-            *_folders(database.parent / "target"),
+            *folders(database.parent / "target"),
         ]
     )
     if result.exception is not None:
@@ -94,7 +94,12 @@ def build(database: Path, *arguments: str) -> DbtRun:
     )
 
 
-def _folders(target: Path) -> list[str]:
+def folders(target: Path) -> list[str]:
+    """The options that say where dbt reads and writes, and that it keeps its own log to itself.
+
+    Args:
+        target: Where it writes its artifacts.
+    """
     return [
         *("--log-level", "none", "--log-level-file", "none"),
         *("--project-dir", str(PROJECT_DIR)),

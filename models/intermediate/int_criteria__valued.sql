@@ -24,7 +24,7 @@ expected as (
         criteria.criterion_code,
         criteria.method,
         criteria.measure_code,
-        criteria.points as points_possible,
+        cast(coalesce(criteria.points, 0) as decimal(9, 4)) as points_possible,
         criteria.when_undefined,
         official.points as official_points,
         criteria.method = 'veto' or (criteria.method = 'step' and criteria.measure_code is null)

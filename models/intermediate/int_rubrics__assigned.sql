@@ -45,7 +45,8 @@ select distinct
         as rubric_role,
     official.rubric_id as official_rubric_id
 from reaching
-left join official
+-- Without an official rubric there is no evaluation, under a comparison rubric neither.
+inner join official
     on
         reaching.unit_code = official.unit_code
         and reaching.fiscal_year = official.fiscal_year
