@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
@@ -11,10 +12,15 @@ from typing import TYPE_CHECKING, Any
 import duckdb
 
 from orchestration.project import PROJECT_DIR, TARGET_DIR
+from orchestration.warehouse import BUILD_FILE
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
+SHOWN_ROWS = 20
+UNREADABLE_SEED = re.compile(
+    r'CSV Error on Line: (\d+).*?column "?(\w+)"?.*?(Could not convert string "[^"]*")'
+)
 RESULT_EVENTS = ("LogSeedResult", "LogModelResult", "LogTestResult")
 
 
@@ -42,6 +48,8 @@ def parsed() -> "Manifest":
     """
     from dbt.cli.main import dbtRunner
 
+    # The same for every warehouse, or dbt would parse anew for each.
+    os.environ["JIXIAO_BUILD_FILE"] = str(TARGET_DIR / BUILD_FILE)
     result = dbtRunner().invoke(["parse", *folders(TARGET_DIR)])
     if not result.success:
         raise RuntimeError(f"dbt cannot parse the project: {result.exception}")
@@ -112,15 +120,18 @@ def folders(target: Path) -> list[str]:
 def _failure_lines(database: Path, result: Any) -> Iterator[str]:
     """What a failed node found: a test's own `message` for each row where it has one."""
     node = result.node
-    rows: list[tuple[Any, ...]] = []
-    if str(result.status) == "fail":
-        with duckdb.connect(str(database), read_only=True) as con:
-            cursor = con.execute(node.compiled_code)
-            names = [column[0] for column in cursor.description]
-            rows = cursor.fetchmany(20)
-            if "message" in names:
-                at = names.index("message")
-                yield from (f"{node.name}: {row[at]}" for row in rows)
-                return
-    found = f"; first row: {dict(zip(names, rows[0], strict=True))}" if rows else ""
-    yield f"{node.name} ({node.original_file_path}): {' '.join(result.message.split())}{found}"
+    said = " ".join(str(result.message).split())
+    if unreadable := UNREADABLE_SEED.search(said):
+        yield "{} row {} column {}: {}".format(node.original_file_path, *unreadable.groups())
+        return
+    if str(result.status) != "fail":
+        yield f"{node.name} ({node.original_file_path}): {said}"
+        return
+    with duckdb.connect(str(database), read_only=True) as con:
+        cursor = con.execute(node.compiled_code)
+        names = [column[0] for column in cursor.description]
+        rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+    for row in rows[:SHOWN_ROWS]:
+        yield f"{node.name}: {row.get('message', row)}"
+    if len(rows) > SHOWN_ROWS:
+        yield f"{node.name}: and {len(rows) - SHOWN_ROWS} more"

@@ -43,18 +43,18 @@ worded as (
         scored.*,
         criteria.sort_order,
         criteria.over_target,
-        criteria.step_rounding,
         steps.steps,
-        coalesce(criteria.direction, 'above') as direction,
         coalesce(criteria.full_mark_at, 1) as full_mark_at,
-        coalesce(criteria.threshold, 0) = 0 and coalesce(criteria.step_size, 1) = 1
-            and (scored.measure_code is null or measures.kind = 'count') as is_counted,
+        coalesce(criteria.threshold, 0) = 0
+        and coalesce(criteria.step_size, 1) = 1
+        and (scored.measure_code is null or measures.kind = 'count') as is_counted,
         coalesce(
             measures.name_zh,
             regexp_replace(criteria.standard_zh, '[。；]$', ''),
             criteria.criterion_code
         ) as subject,
-        {{ value_text('scored.value', "coalesce(measures.kind, 'count')", 'limits.limits') }} as value_zh,
+        {{ value_text('scored.value', "coalesce(measures.kind, 'count')", 'limits.limits') }}
+            as value_zh,
         {{ value_text('coalesce(criteria.full_mark_at, 1)', 'measures.kind') }} as full_mark_zh,
         {{ value_text('coalesce(criteria.threshold, 0)', "coalesce(measures.kind, 'count')") }}
             as threshold_zh,
@@ -62,8 +62,18 @@ worded as (
             as step_size_zh,
         {{ value_text('bands.lower', 'measures.kind') }} as lower_zh,
         {{ value_text('bands.upper', 'measures.kind') }} as upper_zh,
-        bands.lower_inclusive,
-        bands.upper_inclusive,
+        case when bands.lower_inclusive then '不低于' else '高于' end as above_lower_zh,
+        case when bands.upper_inclusive then '不高于' else '低于' end as below_upper_zh,
+        case when bands.lower_inclusive then '含' else '不含' end as at_lower_zh,
+        case when bands.upper_inclusive then '含' else '不含' end as at_upper_zh,
+        case coalesce(criteria.direction, 'above')
+            when 'above' then '高于' when 'below' then '低于' else '偏离'
+        end as beyond_zh,
+        case coalesce(criteria.direction, 'above')
+            when 'above' then '不高于' when 'below' then '不低于' else '等于'
+        end as within_zh,
+        coalesce(criteria.step_rounding, 'whole') as step_rounding,
+        {{ plain_text('steps.steps') }} as steps_zh,
         {{ plain_text('criteria.points_per_step') }} as points_per_step_zh,
         {{ plain_text('scored.points_possible') }} as points_zh,
         {{ plain_text(round_to('scored.points_awarded', 'rubrics.score_decimals')) }} as awarded_zh,
@@ -99,48 +109,54 @@ found as (
             when basis = 'withheld' then '：数据规则未通过，暂不评分'
             when basis = 'missing' and measure_code is not null then ' 缺少数据，无法评分'
             when basis = 'missing' then '：缺少评定结果，无法评分'
-            when method = 'veto' and is_vetoing then '：发现 ' || value_zh || ' 项，本项指标不得分'
+            when method = 'veto' and is_vetoing
+                then format('：发现 {} 项，本项指标不得分', value_zh)
             when method = 'veto' then '：未发现'
-            when basis = 'default'
-                then ' 无发生数（0 ÷ 0），按规则'
-                    || case when when_undefined = 'full' then '得满分' else '不得分' end
+            when basis = 'default' and when_undefined = 'full'
+                then ' 无发生数（0 ÷ 0），按规则得满分'
+            when basis = 'default' then ' 无发生数（0 ÷ 0），按规则不得分'
             when measure_status = 'unbounded' then ' 分母为 0 而分子不为 0，不得分'
-            when basis = 'assessed' and counts_violations
-                then '：发现 ' || value_zh || ' 项，每项扣 ' || points_per_step_zh || ' 分'
+            when counts_violations and is_counted
+                then format('：发现 {} 项，每项扣 {} 分', value_zh, points_per_step_zh)
             when basis = 'assessed' and measure_code is not null
-                then ' 缺少数据，按评定计分（满分 ' || points_zh || ' 分）'
-            when basis = 'assessed' then '：评定计分（满分 ' || points_zh || ' 分）'
+                then format(' 缺少数据，按评定计分（满分 {} 分）', points_zh)
+            when basis = 'assessed' and not counts_violations
+                then format('：评定计分（满分 {} 分）', points_zh)
             when method = 'linear' and value > full_mark_at and over_target = 'zero'
-                then ' ' || value_zh || ' 高于 ' || full_mark_zh || '，不得分'
-            when method = 'linear' and value > full_mark_at
+                then format(' {} 高于 {}，不得分', value_zh, full_mark_zh)
+            when
+                method = 'linear'
+                and value > full_mark_at
                 and coalesce(over_target, 'cap') = 'cap'
-                then ' ' || value_zh || ' 高于 ' || full_mark_zh || '，按满分计'
+                then format(' {} 高于 {}，按满分计', value_zh, full_mark_zh)
+            when method = 'linear' and full_mark_at = 1
+                then format(' {}，按 {} 分 × {} 计分', value_zh, points_zh, value_zh)
             when method = 'linear'
-                then ' ' || value_zh || '，按 ' || points_zh || ' 分 × ' || value_zh
-                    || case when full_mark_at = 1 then '' else ' ÷ ' || full_mark_zh end || ' 计分'
+                then format(
+                    ' {}，按 {} 分 × {} ÷ {} 计分', value_zh, points_zh, value_zh, full_mark_zh
+                )
             when method = 'band' and lower_zh is null and upper_zh is null then ' ' || value_zh
             when method = 'band' and lower_zh is null
-                then ' ' || value_zh || case when upper_inclusive then ' 不高于 ' else ' 低于 ' end
-                    || upper_zh
+                then format(' {} {} {}', value_zh, below_upper_zh, upper_zh)
             when method = 'band' and upper_zh is null
-                then ' ' || value_zh || case when lower_inclusive then ' 不低于 ' else ' 高于 ' end
-                    || lower_zh
+                then format(' {} {} {}', value_zh, above_lower_zh, lower_zh)
             when method = 'band'
-                then ' ' || value_zh || ' 在 ' || lower_zh
-                    || case when lower_inclusive then '（含）至 ' else '（不含）至 ' end || upper_zh
-                    || case when upper_inclusive then '（含）之间' else '（不含）之间' end
+                then format(
+                    ' {} 在 {}（{}）至 {}（{}）之间',
+                    value_zh, lower_zh, at_lower_zh, upper_zh, at_upper_zh
+                )
             when method = 'step' and is_counted
-                then ' ' || value_zh || ' 项，每项扣 ' || points_per_step_zh || ' 分'
-            when method = 'step' and steps = 0 then ' ' || value_zh || '，在规定范围（'
-                || case direction when 'above' then '不高于 ' when 'below' then '不低于 ' else '等于 ' end || threshold_zh || '）内'
+                then format(' {} 项，每项扣 {} 分', value_zh, points_per_step_zh)
+            when method = 'step' and steps = 0
+                then format(' {}，在规定范围（{} {}）内', value_zh, within_zh, threshold_zh)
             when method = 'step'
-                then ' ' || value_zh || case direction
-                    when 'above' then ' 高于 ' when 'below' then ' 低于 ' else ' 偏离 '
-                end || threshold_zh || '，超出部分每' || case step_rounding
-                    when 'up' then ' ' || step_size_zh || '（不足的按 ' || step_size_zh || ' 计）'
-                    when 'proportional' then ' ' || step_size_zh || '（按比例）'
-                    else '满 ' || step_size_zh || ' '
-                end || '扣 ' || points_per_step_zh || ' 分，计 ' || {{ plain_text('steps') }} || ' 步'
+                then format(' {} {} {}，超出部分', value_zh, beyond_zh, threshold_zh)
+                || case step_rounding
+                    when 'up' then format('每 {}（不足的按 {} 计）', step_size_zh, step_size_zh)
+                    when 'proportional' then format('每 {}（按比例）', step_size_zh)
+                    else format('每满 {} ', step_size_zh)
+                end
+                || format('扣 {} 分，计 {} 步', points_per_step_zh, steps_zh)
         end as finding_zh
     from worded
 )

@@ -85,7 +85,7 @@ select
     -- Points given by an assessor are on the scale of the official rubric.
     case
         when counts_violations or assessed_value is null then null
-        when official_points is null or official_points = points_possible
+        when official_points is null or official_points in (0, points_possible)
             then least(greatest(assessed_value, 0), points_possible)
         else
             {{ quotient(

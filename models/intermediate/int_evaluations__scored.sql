@@ -91,10 +91,25 @@ scored as (
         end as status,
         coalesce(blocked.reason, '缺少：' || by_basis.missing_criteria) as status_reason
     from assigned
-    left join totals using (unit_code, fiscal_year, rubric_id)
-    left join by_basis using (unit_code, fiscal_year, rubric_id)
-    left join graded using (unit_code, fiscal_year, rubric_id)
-    left join blocked using (unit_code, fiscal_year)
+    left join totals
+        on
+            assigned.unit_code = totals.unit_code
+            and assigned.fiscal_year = totals.fiscal_year
+            and assigned.rubric_id = totals.rubric_id
+    left join by_basis
+        on
+            assigned.unit_code = by_basis.unit_code
+            and assigned.fiscal_year = by_basis.fiscal_year
+            and assigned.rubric_id = by_basis.rubric_id
+    left join graded
+        on
+            assigned.unit_code = graded.unit_code
+            and assigned.fiscal_year = graded.fiscal_year
+            and assigned.rubric_id = graded.rubric_id
+    left join blocked
+        on
+            assigned.unit_code = blocked.unit_code
+            and assigned.fiscal_year = blocked.fiscal_year
 )
 
 select

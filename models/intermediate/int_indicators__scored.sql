@@ -18,7 +18,8 @@ summed as (
         indicator_code,
         bool_or(is_vetoing) as is_vetoed,
         bool_or(basis = 'withheld') as is_withheld,
-        case when bool_and(points_awarded is not null) then sum(points_awarded) end as points_awarded
+        case when bool_and(points_awarded is not null) then sum(points_awarded) end
+            as points_awarded
     from criteria
     group by unit_code, fiscal_year, rubric_id, indicator_code
 ),

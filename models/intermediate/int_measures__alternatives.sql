@@ -1,4 +1,3 @@
-{%- set is_met = 'coalesce(cells.usable_cells_count = cells.cells_count, false)' -%}
 with departments as (
     select unit_code, fiscal_year from {{ ref('int_departments__evaluated') }}
 ),
@@ -21,29 +20,19 @@ cells as (
     group by unit_code, fiscal_year, input_no
 ),
 
-summed as (
+-- Whether everything delivered for an input, and something, can be used.
+expected as (
     select
         departments.unit_code,
         departments.fiscal_year,
         inputs.measure_code,
         inputs.alternative,
-        coalesce(sum(cells.usable_cells_count), 0) as usable_cells_count,
-        coalesce(bool_and({{ is_met }}) filter (where inputs.is_required), true) as is_met,
-        count(*) filter (where inputs.role = 'denominator') = 0 as is_undivided,
-        {%- for role in ['numerator', 'denominator'] %}
-        -- No sum where no row is there, where a delivered row has an empty cell, or where an input
-        -- that is required was not delivered.
-        case
-            when
-                sum(cells.cells_count) filter (where inputs.role = '{{ role }}')
-                = sum(cells.usable_cells_count) filter (where inputs.role = '{{ role }}')
-                and coalesce(
-                    bool_and({{ is_met }}) filter (where inputs.role = '{{ role }}' and inputs.is_required),
-                    true
-                )
-                then sum(cells.weighted_sum) filter (where inputs.role = '{{ role }}')
-        end as {{ role }}_sum{{ "," if not loop.last }}
-        {%- endfor %}
+        inputs.role,
+        inputs.is_required,
+        cells.cells_count,
+        cells.usable_cells_count,
+        cells.weighted_sum,
+        coalesce(cells.usable_cells_count = cells.cells_count, false) as is_met
     from departments
     cross join inputs
     left join cells
@@ -51,8 +40,42 @@ summed as (
             departments.unit_code = cells.unit_code
             and departments.fiscal_year = cells.fiscal_year
             and inputs.input_no = cells.input_no
-    group by
-        departments.unit_code, departments.fiscal_year, inputs.measure_code, inputs.alternative
+),
+
+-- No sum where no row is there, where a delivered row has an empty cell, or where an input that is
+-- required was not delivered.
+by_role as (
+    select
+        unit_code,
+        fiscal_year,
+        measure_code,
+        alternative,
+        role,
+        coalesce(bool_and(is_met) filter (where is_required), true) as has_required,
+        coalesce(sum(usable_cells_count), 0) as usable_cells_count,
+        case
+            when has_required and sum(cells_count) = sum(usable_cells_count) then sum(weighted_sum)
+        end as role_sum
+    from expected
+    group by unit_code, fiscal_year, measure_code, alternative, role
+),
+
+by_alternative as (
+    select
+        unit_code,
+        fiscal_year,
+        measure_code,
+        alternative,
+        bool_and(has_required) as has_required,
+        sum(usable_cells_count) as usable_cells_count,
+        max(role_sum) filter (where role = 'numerator') as numerator_sum,
+        case
+            when bool_or(role = 'denominator')
+                then max(role_sum) filter (where role = 'denominator')
+            else 1
+        end as denominator_sum
+    from by_role
+    group by unit_code, fiscal_year, measure_code, alternative
 )
 
 -- The first alternative of which all that it requires was delivered, else the first of which
@@ -63,10 +86,9 @@ select
     measure_code,
     alternative,
     cast(numerator_sum as decimal(38, 14)) as numerator_sum,
-    cast(case when is_undivided then 1 else denominator_sum end as decimal(38, 14))
-        as denominator_sum
-from summed
+    cast(denominator_sum as decimal(38, 14)) as denominator_sum
+from by_alternative
 qualify row_number() over (
     partition by unit_code, fiscal_year, measure_code
-    order by is_met desc, usable_cells_count > 0 desc, alternative
+    order by has_required desc, usable_cells_count > 0 desc, alternative asc
 ) = 1

@@ -31,7 +31,7 @@ official as (
     from reaching
     where role = 'official'
     qualify row_number() over (
-        partition by unit_code, fiscal_year order by is_of_district desc, rubric_id
+        partition by unit_code, fiscal_year order by is_of_district desc, rubric_id asc
     ) = 1
 )
 

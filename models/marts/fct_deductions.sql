@@ -27,10 +27,16 @@ select
     indicators.indicator_code,
     cast(indicators.points_possible - indicators.score as decimal(9, 4)) as points_lost,
     case
-        when causes.veto_zh is not null then causes.veto_zh || '，扣 '
-            || {{ plain_text('indicators.points_possible - indicators.score') }} || ' 分'
-        when causes.causes_count > 1 then causes.causes_zh || '；合计扣 '
-            || {{ plain_text('indicators.points_possible - indicators.score') }} || ' 分'
+        when causes.veto_zh is not null
+            then format(
+                '{}，扣 {} 分',
+                causes.veto_zh, {{ plain_text('indicators.points_possible - indicators.score') }}
+            )
+        when causes.causes_count > 1
+            then format(
+                '{}；合计扣 {} 分',
+                causes.causes_zh, {{ plain_text('indicators.points_possible - indicators.score') }}
+            )
         else causes.causes_zh
     end as explanation_zh
 from indicators

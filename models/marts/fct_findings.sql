@@ -1,15 +1,19 @@
 with findings as (
     select * from {{ source('audit', 'findings') }}
+),
+
+run_years as (
+    select fiscal_year from {{ source('audit', 'run_years') }}
 )
 
 select
-    unit_code,
-    fiscal_year,
-    rule_id,
-    table_name,
-    record_key,
-    severity,
-    observed,
-    message_zh
+    findings.unit_code,
+    findings.fiscal_year,
+    findings.rule_id,
+    findings.table_name,
+    findings.record_key,
+    findings.severity,
+    findings.observed,
+    findings.message_zh
 from findings
-where fiscal_year in (select fiscal_year from {{ source('audit', 'run_years') }})
+inner join run_years on findings.fiscal_year = run_years.fiscal_year

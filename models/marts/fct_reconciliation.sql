@@ -2,9 +2,14 @@ with scores as (
     select * from {{ ref('int_scores__reported') }}
 ),
 
+run_years as (
+    select fiscal_year from {{ source('audit', 'run_years') }}
+),
+
 figures as (
-    select * from {{ ref('stg_reported_figures') }}
-    where fiscal_year in (select fiscal_year from {{ source('audit', 'run_years') }})
+    select reported_figures.*
+    from {{ ref('stg_reported_figures') }} as reported_figures
+    inner join run_years on reported_figures.fiscal_year = run_years.fiscal_year
 ),
 
 evaluations as (

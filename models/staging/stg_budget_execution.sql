@@ -11,7 +11,12 @@ select
     progress_pct,
     execution_rate_pct,
     amount_unit,
-    {{ delivered_cells(['adjusted_budget', 'cumulative_executed', 'progress_pct', 'execution_rate_pct']) }} as delivered,
+    {{ delivered_cells([
+        'adjusted_budget',
+        'cumulative_executed',
+        'progress_pct',
+        'execution_rate_pct',
+    ]) }} as delivered,
     load_id,
     source_file,
     source_sha256,

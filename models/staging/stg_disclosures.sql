@@ -9,7 +9,7 @@ select
     status,
     url,
     disclosed_on,
-    {'status': status} as delivered,
+    struct_pack(status := status) as delivered,
     load_id,
     source_file,
     source_sha256,

@@ -12,7 +12,12 @@ select
     {{ to_yuan('executed_total') }} as executed_total_yuan,
     {{ to_yuan('executed_fiscal') }} as executed_fiscal_yuan,
     amount_unit,
-    {{ delivered_cells(['budget_total', 'budget_fiscal', 'executed_total', 'executed_fiscal']) }} as delivered,
+    {{ delivered_cells([
+        'budget_total',
+        'budget_fiscal',
+        'executed_total',
+        'executed_fiscal',
+    ]) }} as delivered,
     load_id,
     source_file,
     source_sha256,

@@ -1,0 +1,27 @@
+{{ config(meta={'dagster': {'ref': {'name': 'grade_bands'}}}) }}
+-- Each rubric has a grade for every total from 0 up.
+with rubrics as (
+    select * from {{ ref('rubrics') }}
+),
+
+grade_bands as (
+    select * from {{ ref('grade_bands') }}
+),
+
+lowest as (
+    select
+        rubrics.rubric_id,
+        min(grade_bands.lower) as lower
+    from rubrics
+    left join grade_bands on rubrics.rubric_id = grade_bands.rubric_id
+    group by rubrics.rubric_id
+)
+
+select
+    {{ seed_row('grade_bands', ['rubric_id']) }} || coalesce(
+        ': the lowest grade begins at ' || {{ plain_text('lower') }} || ', expected 0; correct it',
+        ': no grades found, expected one that begins at 0 at least; add them'
+    ) as message
+from lowest
+where lower is null or lower > 0
+order by message

@@ -1,0 +1,276 @@
+{{ config(meta={'dagster': {'ref': {'name': 'rubric_criteria'}}}) }}
+-- Each cell of the rubric seeds by itself: required, one of the codes, within its range.
+with rubrics as (
+    select * from {{ ref('rubrics') }}
+),
+
+assignments as (
+    select * from {{ ref('rubric_assignments') }}
+),
+
+indicators as (
+    select * from {{ ref('rubric_indicators') }}
+),
+
+criteria as (
+    select * from {{ ref('rubric_criteria') }}
+),
+
+bands as (
+    select * from {{ ref('rubric_bands') }}
+),
+
+grade_bands as (
+    select * from {{ ref('grade_bands') }}
+),
+
+cells as (
+    select
+        {{ seed_row('rubrics', ['rubric_id']) }} as seed_row,
+        unnest([
+            {%- for text in ['rubric_id', 'name'] %}
+            {
+                'column_name': '{{ text }}',
+                'found': {{ text }},
+                'is_valid': trim({{ text }}) != '',
+                'expected': 'a text'
+            },
+            {%- endfor %}
+            {
+                'column_name': 'score_decimals',
+                'found': cast(score_decimals as varchar),
+                'is_valid': score_decimals between 0 and 4,
+                'expected': 'a number of decimals from 0 to 4'
+            }
+        ], recursive := true)
+    from rubrics
+    union all by name
+    select
+        {{ seed_row('rubric_assignments', ['city', 'district', 'fiscal_year_from', 'rubric_id']) }}
+            as seed_row,
+        unnest([
+            {%- for text in ['city', 'rubric_id'] %}
+            {
+                'column_name': '{{ text }}',
+                'found': {{ text }},
+                'is_valid': trim({{ text }}) != '',
+                'expected': 'a text'
+            },
+            {%- endfor %}
+            {
+                'column_name': 'district',
+                'found': district,
+                'is_valid': district is null or trim(district) != '',
+                'expected': 'a district, or an empty cell for the whole city'
+            },
+            {
+                'column_name': 'role',
+                'found': role,
+                'is_valid': role in ('official', 'comparison'),
+                'expected': 'official or comparison'
+            },
+            {
+                'column_name': 'fiscal_year_from',
+                'found': cast(fiscal_year_from as varchar),
+                'is_valid': fiscal_year_from is not null,
+                'expected': 'the first fiscal year of the rubric'
+            },
+            {
+                'column_name': 'fiscal_year_to',
+                'found': cast(fiscal_year_to as varchar),
+                'is_valid': fiscal_year_to is null
+                or coalesce(fiscal_year_from <= fiscal_year_to, true),
+                'expected': 'no year before fiscal_year_from, or an empty cell'
+            }
+        ], recursive := true)
+    from assignments
+    union all by name
+    select
+        {{ seed_row('rubric_indicators', ['rubric_id', 'indicator_code']) }} as seed_row,
+        unnest([
+            {%- for text in [
+                'rubric_id', 'indicator_code', 'level1', 'level2', 'level3', 'name_en',
+                'standard_zh',
+            ] %}
+            {
+                'column_name': '{{ text }}',
+                'found': {{ text }},
+                'is_valid': trim({{ text }}) != '',
+                'expected': 'a text'
+            },
+            {%- endfor %}
+            {
+                'column_name': 'points',
+                'found': {{ plain_text('points') }},
+                'is_valid': points >= 0,
+                'expected': 'points, 0 or more'
+            },
+            {
+                'column_name': 'sort_order',
+                'found': cast(sort_order as varchar),
+                'is_valid': sort_order is not null,
+                'expected': 'the place of the indicator in its rubric'
+            }
+        ], recursive := true)
+    from indicators
+    union all by name
+    select
+        {{ seed_row('rubric_criteria', ['rubric_id', 'indicator_code', 'criterion_code']) }}
+            as seed_row,
+        unnest([
+            {%- for text in ['rubric_id', 'indicator_code', 'criterion_code'] %}
+            {
+                'column_name': '{{ text }}',
+                'found': {{ text }},
+                'is_valid': trim({{ text }}) != '',
+                'expected': 'a text'
+            },
+            {%- endfor %}
+            {
+                'column_name': 'sort_order',
+                'found': cast(sort_order as varchar),
+                'is_valid': sort_order is not null,
+                'expected': 'the place of the criterion in its rubric'
+            },
+            {
+                'column_name': 'method',
+                'found': method,
+                'is_valid': method in ('linear', 'band', 'step', 'assessed', 'veto'),
+                'expected': 'linear, band, step, assessed or veto'
+            },
+            {
+                'column_name': 'points',
+                'found': {{ plain_text('points') }},
+                'is_valid': case when method = 'veto' then points = 0 else points >= 0 end,
+                'expected': case
+                    when method = 'veto' then '0, as a veto criterion gives no points'
+                    else 'points, 0 or more'
+                end
+            },
+            {
+                'column_name': 'measure_code',
+                'found': measure_code,
+                'is_valid': case
+                    when method in ('linear', 'band') then trim(measure_code) != ''
+                    when method in ('assessed', 'veto') then measure_code is null
+                    else true
+                end,
+                'expected': case
+                    when method in ('linear', 'band')
+                        then 'a measure of seeds/measures.csv, as the method is ' || method
+                    else 'an empty cell, as the method is ' || method
+                end
+            },
+            {
+                'column_name': 'full_mark_at',
+                'found': {{ plain_text('full_mark_at') }},
+                'is_valid': full_mark_at is null or full_mark_at > 0,
+                'expected': 'a value above 0, or an empty cell for 1'
+            },
+            {
+                'column_name': 'over_target',
+                'found': over_target,
+                'is_valid': over_target is null or over_target in ('cap', 'exceed', 'zero'),
+                'expected': 'cap, exceed or zero, or an empty cell for cap'
+            },
+            {
+                'column_name': 'direction',
+                'found': direction,
+                'is_valid': direction is null or direction in ('above', 'below', 'both'),
+                'expected': 'above, below or both, or an empty cell for above'
+            },
+            {
+                'column_name': 'step_size',
+                'found': {{ plain_text('step_size') }},
+                'is_valid': step_size is null or step_size > 0,
+                'expected': 'a value above 0, or an empty cell for 1'
+            },
+            {
+                'column_name': 'points_per_step',
+                'found': {{ plain_text('points_per_step') }},
+                'is_valid': method is distinct from 'step' or points_per_step > 0,
+                'expected': 'the points that a step costs, above 0, as the method is step'
+            },
+            {
+                'column_name': 'step_rounding',
+                'found': step_rounding,
+                'is_valid': step_rounding is null
+                or step_rounding in ('whole', 'up', 'proportional'),
+                'expected': 'whole, up or proportional, or an empty cell for whole'
+            },
+            {
+                'column_name': 'when_undefined',
+                'found': when_undefined,
+                'is_valid': when_undefined in ('full', 'zero')
+                or (when_undefined is null and measure_code is null),
+                'expected': 'full or zero' || case
+                    when measure_code is null then ', or an empty cell'
+                    else ', as the criterion has a measure_code'
+                end
+            },
+            {
+                'column_name': 'standard_zh',
+                'found': standard_zh,
+                'is_valid': trim(standard_zh) != '' or measure_code is not null,
+                'expected': 'the clause, as explanations quote it where there is no measure_code'
+            }
+        ], recursive := true)
+    from criteria
+    union all by name
+    select
+        {{ seed_row('rubric_bands', ['rubric_id', 'criterion_code'], ['lower', 'upper']) }}
+            as seed_row,
+        unnest([
+            {%- for text in ['rubric_id', 'criterion_code'] %}
+            {
+                'column_name': '{{ text }}',
+                'found': {{ text }},
+                'is_valid': trim({{ text }}) != '',
+                'expected': 'a text'
+            },
+            {%- endfor %}
+            {%- for bound in ['lower', 'upper'] %}
+            {
+                'column_name': '{{ bound }}_inclusive',
+                'found': cast({{ bound }}_inclusive as varchar),
+                'is_valid': {{ bound }} is null or {{ bound }}_inclusive is not null,
+                'expected': 'true or false, as the band has a bound {{ bound }}'
+            },
+            {%- endfor %}
+            {
+                'column_name': 'points',
+                'found': {{ plain_text('points') }},
+                'is_valid': points is not null,
+                'expected': 'the points of the band'
+            }
+        ], recursive := true)
+    from bands
+    union all by name
+    select
+        {{ seed_row('grade_bands', ['rubric_id', 'grade']) }} as seed_row,
+        unnest([
+            {%- for text in ['rubric_id', 'grade'] %}
+            {
+                'column_name': '{{ text }}',
+                'found': {{ text }},
+                'is_valid': trim({{ text }}) != '',
+                'expected': 'a text'
+            },
+            {%- endfor %}
+            {
+                'column_name': 'lower',
+                'found': {{ plain_text('lower') }},
+                'is_valid': lower is not null,
+                'expected': 'the least total of the grade'
+            }
+        ], recursive := true)
+    from grade_bands
+)
+
+select
+    seed_row || ' column ' || column_name || ': found '
+    || coalesce('''' || found || '''', 'nothing')
+    || ', expected ' || expected || '; correct the cell' as message
+from cells
+where is_valid is not true
+order by message

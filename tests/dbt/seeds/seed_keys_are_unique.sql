@@ -1,0 +1,34 @@
+{{ config(meta={'dagster': {'ref': {'name': 'rubrics'}}}) }}
+-- No two rows of a seed stand for the same thing, or for the same place in an order.
+{%- set keys = [
+    ('rubrics', ['rubric_id']),
+    ('rubric_indicators', ['rubric_id', 'indicator_code']),
+    ('rubric_indicators', ['rubric_id', 'sort_order']),
+    ('rubric_criteria', ['rubric_id', 'criterion_code']),
+    ('rubric_criteria', ['rubric_id', 'indicator_code', 'sort_order']),
+    ('grade_bands', ['rubric_id', 'grade']),
+    ('grade_bands', ['rubric_id', 'lower']),
+    ('measures', ['measure_code']),
+    ('measure_inputs', [
+        'measure_code', 'alternative', 'role', 'input_table', 'input_key', 'input_column',
+        'input_measure', 'aggregate', 'weight_column', 'year_offset',
+    ]),
+] %}
+
+with repeated as (
+    {%- for seed, columns in keys %}
+    select
+        {{ seed_row(seed, columns) }} as seed_row,
+        count(*) as rows_count
+    from {{ ref(seed) }}
+    group by {{ columns | join(', ') }}
+    having count(*) > 1
+    {{ "union all" if not loop.last }}
+    {%- endfor %}
+)
+
+select
+    seed_row || ': found ' || rows_count || ' rows, expected one; keep one or correct it'
+        as message
+from repeated
+order by message

@@ -1,0 +1,948 @@
+"""The dbt tests on the seeds: each fault in a rubric or a measure is found and named."""
+
+import csv
+import itertools
+import random
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration import dbt
+from orchestration.project import PROJECT_DIR, SEEDS_DIR
+
+Row = dict[str, str]
+Edit = Callable[[list[Row]], list[Row]]
+
+
+class Seeds:
+    """The shipped seeds as dbt loaded them, and the dbt tests on them as dbt compiled them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        database = folder / "warehouse.duckdb"
+        self.run = dbt.build(
+            database, "--select", "resource_type:seed", "--indirect-selection", "cautious"
+        )
+        compiled = folder / "target" / "compiled" / "jixiao" / "tests" / "dbt" / "seeds"
+        self.tests = {path.stem: path.read_text("utf-8") for path in compiled.glob("*.sql")}
+        self.con = duckdb.connect(str(database))
+
+    def messages(self, edits: dict[str, Edit], *tests: str) -> list[str]:
+        """What tests (all by default) say of the seeds while some are edited."""
+        self.con.execute("begin")
+        try:
+            for seed, edit in edits.items():
+                file = write(self.folder, seed, edit)
+                self.con.execute(f"delete from seeds.{seed}")
+                # As dbt-duckdb loads a seed.
+                self.con.execute(f"copy seeds.{seed} from '{file}' (format csv, header true)")
+            return [line for test in tests or self.tests for line in self._messages(test)]
+        finally:
+            self.con.execute("rollback")
+
+    def _messages(self, test: str) -> list[str]:
+        cursor = self.con.execute(self.tests[test])
+        at = [column[0] for column in cursor.description].index("message")
+        return [row[at] for row in cursor.fetchall()]
+
+
+def shipped_rows(seed: str) -> list[Row]:
+    with (SEEDS_DIR / f"{seed}.csv").open(encoding="utf-8", newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def columns(seed: str) -> list[str]:
+    return list(shipped_rows(seed)[0])
+
+
+def write(folder: Path, seed: str, edit: Edit) -> Path:
+    """Write an edited seed into a folder."""
+    file = folder / f"{seed}.csv"
+    with file.open("w", encoding="utf-8", newline="") as stream:
+        writer = csv.DictWriter(stream, columns(seed))
+        writer.writeheader()
+        writer.writerows(edit(shipped_rows(seed)))
+    return file
+
+
+def put(where: str, **cells: str) -> Edit:
+    """Change cells of the rows that `where` (column=value, …) names."""
+
+    def edit(rows: list[Row]) -> list[Row]:
+        chosen = _chosen(rows, where)
+        return [row | cells if row in chosen else row for row in rows]
+
+    return edit
+
+
+def drop(where: str) -> Edit:
+    """Remove the rows that `where` names."""
+
+    def edit(rows: list[Row]) -> list[Row]:
+        chosen = _chosen(rows, where)
+        return [row for row in rows if row not in chosen]
+
+    return edit
+
+
+def add(where: str, **cells: str) -> Edit:
+    """Add a copy of the first row that `where` names, with other cells."""
+
+    def edit(rows: list[Row]) -> list[Row]:
+        return [*rows, _chosen(rows, where)[0] | cells]
+
+    return edit
+
+
+def _chosen(rows: list[Row], where: str) -> list[Row]:
+    wanted = dict(term.split("=", 1) for term in where.split(", "))
+    chosen = [row for row in rows if wanted.items() <= row.items()]
+    assert chosen, f"no row with {where}"
+    return chosen
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Seeds]:
+    loaded = Seeds(tmp_path_factory.mktemp("seeds"))
+    yield loaded
+    loaded.con.close()
+
+
+def test_the_shipped_seeds_have_no_fault(seeds: Seeds) -> None:
+    assert seeds.run.failures == []
+    sources = {path.stem for path in (PROJECT_DIR / "tests" / "dbt" / "seeds").glob("*.sql")}
+    assert set(seeds.tests) == sources
+    assert seeds.messages({}) == []
+
+
+N = "rubric_id=nanshan_2023"
+SATISFACTION = f"{N}, criterion_code=satisfaction"
+ADJUSTMENT = f"{N}, criterion_code=budget_adjustment"
+TOTAL_EXECUTED = "measure_code=budget_execution_rate, role=numerator"
+AVERAGE = "measure_code=average_progress"
+AVERAGE_Q1 = f"{AVERAGE}, input_measure=q1_progress"
+
+# The test that finds it, the seed, what is done to it, what the message says.
+CASES: dict[str, tuple[str, str, Edit, str]] = {
+    "indicators not 100": (
+        "rubric_points_add_up",
+        "rubric_indicators",
+        put(f"{N}, indicator_code=petitions", points="4"),
+        f"rubric_indicators.csv row {N}: the indicators add up to 101 points, expected 100",
+    ),
+    "indicators empty points": (
+        "rubric_points_add_up",
+        "rubric_indicators",
+        put(f"{N}, indicator_code=petitions", points=""),
+        f"rubric_indicators.csv row {N}: the indicators add up to 97 points, expected 100",
+    ),
+    "rubric without indicators": (
+        "rubric_points_add_up",
+        "rubrics",
+        add(N, rubric_id="luohu_2023"),
+        "row rubric_id=luohu_2023: the indicators add up to 0 points, expected 100",
+    ),
+    "criteria not the indicator's": (
+        "rubric_points_add_up",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=petition_reply", points="0.5"),
+        f"{N}, indicator_code=petitions: the criteria add up to 2.5 points, expected the 3 of the",
+    ),
+    "indicator without criteria": (
+        "rubric_points_add_up",
+        "rubric_criteria",
+        drop(f"{N}, indicator_code=petitions"),
+        f"{N}, indicator_code=petitions: no criteria found, expected one at least",
+    ),
+    "negative points of an indicator": (
+        "rubric_cells_are_valid",
+        "rubric_indicators",
+        put(f"{N}, indicator_code=petitions", points="-3"),
+        f"{N}, indicator_code=petitions column points: found '-3', expected points, 0 or more",
+    ),
+    "negative points of a criterion": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(SATISFACTION, points="-6"),
+        "criterion_code=satisfaction column points: found '-6', expected points, 0 or more",
+    ),
+    "band gap": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.8", upper="0.85"),
+        f"{SATISFACTION}, lower=0.8, upper=0.85: leaves a gap before the next band, which begins "
+        "at 0.9 inclusive",
+    ),
+    "band missing in the middle": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        drop(f"{SATISFACTION}, lower=0.8"),
+        f"{SATISFACTION}, upper=0.8: leaves a gap before the next band, which begins at 0.9",
+    ),
+    "band overlap": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.8", upper="0.92"),
+        f"{SATISFACTION}, lower=0.8, upper=0.92: overlaps the next band, which begins at 0.9",
+    ),
+    "band twice": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        add(f"{SATISFACTION}, lower=0.8"),
+        f"{SATISFACTION}, lower=0.8, upper=0.9: overlaps the next band",
+    ),
+    "band edge in both": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.8", upper_inclusive="true"),
+        f"{SATISFACTION}, lower=0.8, upper=0.9: overlaps the next band, which begins at 0.9 incl",
+    ),
+    "band edge in neither": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.9", lower_inclusive="false"),
+        f"{SATISFACTION}, lower=0.8, upper=0.9: leaves a gap before the next band, which begins at "
+        "0.9 exclusive",
+    ),
+    "band edge not said": (
+        "rubric_cells_are_valid",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.9", lower_inclusive=""),
+        f"{SATISFACTION}, lower=0.9, upper=0.95 column lower_inclusive: found nothing, expected "
+        "true or false",
+    ),
+    "band upside down": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.8", lower="0.9", upper="0.8"),
+        f"{SATISFACTION}, lower=0.9, upper=0.8: a band without any value, expected lower below",
+    ),
+    "band of one value, exclusive": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        add(f"{SATISFACTION}, lower=0.9", upper="0.9"),
+        f"{SATISFACTION}, lower=0.9, upper=0.9: a band without any value",
+    ),
+    "bands with a lowest value": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=", lower="0", lower_inclusive="true"),
+        f"{SATISFACTION}, lower=0, upper=0.8: the first band has a lower bound, expected none",
+    ),
+    "bands with a highest value": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.95", upper="1", upper_inclusive="true"),
+        f"{SATISFACTION}, lower=0.95, upper=1: the last band has an upper bound, expected none",
+    ),
+    "two bands without upper bound": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.9", upper=""),
+        f"{SATISFACTION}, lower=0.9: overlaps the next band, which begins at 0.95",
+    ),
+    "two bands without lower bound": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.8", lower=""),
+        f"{SATISFACTION}, upper=0.8: overlaps the next band, which has no lower bound either",
+    ),
+    "two bands without any bound": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{N}, criterion_code=petition_reply", lower="", upper=""),
+        f"{N}, criterion_code=petition_reply: overlaps the next band, which has no lower bound",
+    ),
+    "band points above the criterion's": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.95", points="6.5"),
+        f"{SATISFACTION}, lower=0.95: found 6.5 points, expected 0 to the 6 of its criterion",
+    ),
+    "band points negative": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=", points="-1"),
+        f"{SATISFACTION}, upper=0.8: found -1 points, expected 0 to the 6 of its criterion",
+    ),
+    "bands of another method": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        add(f"{SATISFACTION}, lower=", criterion_code="key_tasks", upper=""),
+        f"{N}, criterion_code=key_tasks: found a band of a criterion with the method step",
+    ),
+    "band criterion without bands": (
+        "rubric_bands_hold_every_value",
+        "rubric_bands",
+        drop(SATISFACTION),
+        f"rubric_criteria.csv row {SATISFACTION}: found no bands, expected some",
+    ),
+    "assignment role": (
+        "rubric_cells_are_valid",
+        "rubric_assignments",
+        put(N, role="offical"),
+        f"{N} column role: found 'offical', expected official or comparison",
+    ),
+    "assignment years reversed": (
+        "rubric_cells_are_valid",
+        "rubric_assignments",
+        put(N, fiscal_year_to="2022"),
+        f"{N} column fiscal_year_to: found '2022', expected no year before fiscal_year_from",
+    ),
+    "assignment blank district": (
+        "rubric_cells_are_valid",
+        "rubric_assignments",
+        put(N, district=" "),
+        "column district: found ' ', expected a district, or an empty cell",
+    ),
+    "assignment unknown rubric": (
+        "seed_references_exist",
+        "rubric_assignments",
+        put(N, rubric_id="nanshan_2032"),
+        "rubric_assignments.csv row rubric_id=nanshan_2032: not found in seeds/rubrics.csv",
+    ),
+    "two official rubrics of a district": (
+        "rubric_assignments_do_not_clash",
+        "rubric_assignments",
+        put("rubric_id=yantian_2023", district="南山区"),
+        f"city=深圳市, district=南山区, fiscal_year_from=2023, {N}: official like "
+        "seeds/rubric_assignments.csv row city=深圳市, district=南山区, fiscal_year_from=2023, "
+        "rubric_id=yantian_2023",
+    ),
+    "two official rubrics of a city": (
+        "rubric_assignments_do_not_clash",
+        "rubric_assignments",
+        put("role=official", district=""),
+        f"row city=深圳市, fiscal_year_from=2023, {N}: official like",
+    ),
+    "official rubrics that share one year": (
+        "rubric_assignments_do_not_clash",
+        "rubric_assignments",
+        lambda rows: [
+            *put(N, fiscal_year_to="2025")(rows),
+            rows[1] | {"district": "南山区", "fiscal_year_from": "2025"},
+        ],
+        "in years that both hold, expected one official rubric of a reach and year",
+    ),
+    "points here, violations there": (
+        "rubric_assignments_do_not_clash",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=budget_compliance", method="assessed"),
+        f"{N}, criterion_code=budget_compliance: an assessment of it is points, but a number of "
+        "violations under shenzhen_2023",
+    ),
+    "method": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(ADJUSTMENT, method="stepp"),
+        "criterion_code=budget_adjustment column method: found 'stepp', expected linear, band, "
+        "step, assessed or veto; correct the cell",
+    ),
+    "band without measure": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(SATISFACTION, measure_code=""),
+        "column measure_code: found nothing, expected a measure of seeds/measures.csv",
+    ),
+    "linear without measure": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=q1_execution", measure_code=""),
+        "criterion_code=q1_execution column measure_code: found nothing, expected a measure",
+    ),
+    "assessed with measure": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=effectiveness", measure_code="satisfaction_rate"),
+        "column measure_code: found 'satisfaction_rate', expected an empty cell, as the method is "
+        "assessed",
+    ),
+    "veto with measure": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=spending_violation", measure_code="satisfaction_rate"),
+        "column measure_code: found 'satisfaction_rate', expected an empty cell, as the method is "
+        "veto",
+    ),
+    "veto with points": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=spending_violation", points="1"),
+        "criterion_code=spending_violation column points: found '1', expected 0, as a veto",
+    ),
+    "unknown measure": (
+        "seed_references_exist",
+        "rubric_criteria",
+        put("criterion_code=satisfaction", measure_code="satisfaction"),
+        "rubric_criteria.csv row measure_code=satisfaction (3 rows): not found in "
+        "seeds/measures.csv",
+    ),
+    "unknown indicator": (
+        "seed_references_exist",
+        "rubric_criteria",
+        put(SATISFACTION, indicator_code="satisfied"),
+        f"{N}, indicator_code=satisfied: not found in seeds/rubric_indicators.csv",
+    ),
+    "criterion of an unknown rubric": (
+        "seed_references_exist",
+        "rubric_criteria",
+        put(SATISFACTION, rubric_id="nanshan"),
+        "rubric_id=nanshan, indicator_code=satisfaction: not found in seeds/rubric_indicators.csv",
+    ),
+    "indicator of an unknown rubric": (
+        "seed_references_exist",
+        "rubric_indicators",
+        put(N, rubric_id="nanshan"),
+        "rubric_indicators.csv row rubric_id=nanshan (21 rows): not found in seeds/rubrics.csv",
+    ),
+    "band of an unknown criterion": (
+        "seed_references_exist",
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.95", criterion_code="satisfied"),
+        f"{N}, criterion_code=satisfied: not found in seeds/rubric_criteria.csv",
+    ),
+    "grade of an unknown rubric": (
+        "seed_references_exist",
+        "grade_bands",
+        put(f"{N}, grade=优", rubric_id="nanshan"),
+        "grade_bands.csv row rubric_id=nanshan: not found in seeds/rubrics.csv",
+    ),
+    "criterion twice": (
+        "seed_keys_are_unique",
+        "rubric_criteria",
+        add(SATISFACTION, sort_order="47"),
+        f"rubric_criteria.csv row {SATISFACTION}: found 2 rows, expected one",
+    ),
+    "criterion of two indicators": (
+        "seed_keys_are_unique",
+        "rubric_criteria",
+        add(SATISFACTION, indicator_code="petitions"),
+        f"rubric_criteria.csv row {SATISFACTION}: found 2 rows, expected one",
+    ),
+    "over_target": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=q1_execution", over_target="capped"),
+        "column over_target: found 'capped', expected cap, exceed or zero, or an empty cell",
+    ),
+    "direction": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(ADJUSTMENT, direction="over"),
+        "column direction: found 'over', expected above, below or both, or an empty cell",
+    ),
+    "step_rounding": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(ADJUSTMENT, step_rounding="down"),
+        "column step_rounding: found 'down', expected whole, up or proportional",
+    ),
+    "when_undefined": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(SATISFACTION, when_undefined="none"),
+        "column when_undefined: found 'none', expected full or zero",
+    ),
+    "when_undefined with a measure": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(SATISFACTION, when_undefined=""),
+        "column when_undefined: found nothing, expected full or zero, as the criterion has a",
+    ),
+    "full_mark_at": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=q1_execution", full_mark_at="0"),
+        "column full_mark_at: found '0', expected a value above 0, or an empty cell for 1",
+    ),
+    "step_size": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(ADJUSTMENT, step_size="-0.01"),
+        "column step_size: found '-0.01', expected a value above 0, or an empty cell for 1",
+    ),
+    "points_per_step missing": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(ADJUSTMENT, points_per_step=""),
+        "column points_per_step: found nothing, expected the points that a step costs",
+    ),
+    "points_per_step negative": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(ADJUSTMENT, points_per_step="-0.1"),
+        "column points_per_step: found '-0.1', expected the points that a step costs, above 0",
+    ),
+    "clause missing": (
+        "rubric_cells_are_valid",
+        "rubric_criteria",
+        put(f"{N}, criterion_code=effectiveness", standard_zh=""),
+        "criterion_code=effectiveness column standard_zh: found nothing, expected the clause",
+    ),
+    "score_decimals": (
+        "rubric_cells_are_valid",
+        "rubrics",
+        put(N, score_decimals="5"),
+        f"rubrics.csv row {N} column score_decimals: found '5', expected a number of decimals",
+    ),
+    "rubric twice": (
+        "seed_keys_are_unique",
+        "rubrics",
+        add(N),
+        f"rubrics.csv row {N}: found 2 rows, expected one; keep one or correct it",
+    ),
+    "rubric without grades": (
+        "grade_bands_hold_every_total",
+        "grade_bands",
+        drop(N),
+        f"grade_bands.csv row {N}: no grades found, expected one that begins at 0",
+    ),
+    "lowest grade above 0": (
+        "grade_bands_hold_every_total",
+        "grade_bands",
+        drop(f"{N}, grade=差"),
+        f"grade_bands.csv row {N}: the lowest grade begins at 60, expected 0",
+    ),
+    "grade twice": (
+        "seed_keys_are_unique",
+        "grade_bands",
+        add(f"{N}, grade=良", lower="85"),
+        f"grade_bands.csv row {N}, grade=良: found 2 rows",
+    ),
+    "two grades from the same total": (
+        "seed_keys_are_unique",
+        "grade_bands",
+        put(f"{N}, grade=良", lower="90"),
+        f"grade_bands.csv row {N}, lower=90.0000: found 2 rows",
+    ),
+    "indicator twice": (
+        "seed_keys_are_unique",
+        "rubric_indicators",
+        add(f"{N}, indicator_code=petitions", sort_order="22"),
+        f"rubric_indicators.csv row {N}, indicator_code=petitions: found 2 rows",
+    ),
+    "indicators in the same place": (
+        "seed_keys_are_unique",
+        "rubric_indicators",
+        put(f"{N}, indicator_code=petitions", sort_order="21"),
+        f"rubric_indicators.csv row {N}, sort_order=21: found 2 rows",
+    ),
+    "indicator of blanks": (
+        "rubric_cells_are_valid",
+        "rubric_indicators",
+        put(f"{N}, indicator_code=petitions", name_en="  "),
+        f"{N}, indicator_code=petitions column name_en: found '  ', expected a text",
+    ),
+    "measure twice": (
+        "seed_keys_are_unique",
+        "measures",
+        add("measure_code=satisfaction_rate"),
+        "measures.csv row measure_code=satisfaction_rate: found 2 rows",
+    ),
+    "kind": (
+        "measure_cells_are_valid",
+        "measures",
+        put("measure_code=satisfaction_rate", kind="percent"),
+        "measure_code=satisfaction_rate column kind: found 'percent', expected ratio, count or",
+    ),
+    "quotient": (
+        "measure_cells_are_valid",
+        "measures",
+        put("measure_code=satisfaction_rate", quotient="average"),
+        "measure_code=satisfaction_rate column quotient: found 'average', expected ratio, absolute",
+    ),
+    "input of an unknown measure": (
+        "seed_references_exist",
+        "measures",
+        drop("measure_code=carryover_rate"),
+        "measure_inputs.csv row measure_code=carryover_rate (2 rows): not found in",
+    ),
+    "unknown input_measure": (
+        "seed_references_exist",
+        "measure_inputs",
+        put(AVERAGE_Q1, input_measure="q5_progress"),
+        "measure_inputs.csv row input_measure=q5_progress: not found in seeds/measures.csv",
+    ),
+    "input role": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, role="nominator"),
+        "column role: found 'nominator', expected numerator or denominator",
+    ),
+    "input aggregate": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, aggregate="avg"),
+        "column aggregate: found 'avg', expected sum or count",
+    ),
+    "input of a table and a measure": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, input_measure="q1_progress"),
+        "column input_table: found 'budgets', expected an empty cell, as there is an input_measure",
+    ),
+    "input of nothing": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(AVERAGE_Q1, input_measure=""),
+        "column input_table: found nothing, expected a table of the landing contract",
+    ),
+    "input table without column": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, input_column=""),
+        "input_table=budgets, input_key=budget_line=total, year_offset=0 column input_column: "
+        "found nothing, expected a column of the input_table",
+    ),
+    "cap of a column": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, cap="1"),
+        "column cap: found '1', expected an empty cell, as it counts for an input_measure only",
+    ),
+    "weight_column of a measure": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(AVERAGE_Q1, weight_column="respondents"),
+        "column weight_column: found 'respondents', expected an empty cell",
+    ),
+    "next year's input": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, year_offset="1"),
+        "column year_offset: found '1', expected 0 for the year itself, -1 for the year before",
+    ),
+    "last year's measure": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put(AVERAGE_Q1, year_offset="-1"),
+        "input_measure=q1_progress, year_offset=-1 column year_offset: found '-1', expected 0",
+    ),
+    "alternative 0": (
+        "measure_cells_are_valid",
+        "measure_inputs",
+        put("measure_code=budget_execution_rate", alternative="0"),
+        "column alternative: found '0', expected the number of the alternative, from 1",
+    ),
+    "alternatives with a gap": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        put("measure_code=q1_progress, alternative=2", alternative="4"),
+        "row measure_code=q1_progress: found 3 alternatives up to number 4, expected numbers from",
+    ),
+    "alternative without numerator": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        drop("measure_code=satisfaction_rate, alternative=2, role=numerator"),
+        "row measure_code=satisfaction_rate, alternative=2: found no numerator",
+    ),
+    "input twice": (
+        "seed_keys_are_unique",
+        "measure_inputs",
+        add(TOTAL_EXECUTED),
+        "input_table=budgets, input_key=budget_line=total, input_column=executed, aggregate=sum, "
+        "year_offset=0: found 2 rows",
+    ),
+    "mean with a denominator": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        add(AVERAGE_Q1, role="denominator"),
+        f"measures.csv row {AVERAGE}: found the quotient mean with a denominator, expected",
+    ),
+    "mean with weights": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        put(AVERAGE, weight="0.25"),
+        "row measure_code=average_progress: found the quotient mean with weights other than 1",
+    ),
+    "mean of columns": (
+        "measure_inputs_form_measures",
+        "measures",
+        put("measure_code=satisfaction_rate", quotient="mean"),
+        "measure_code=satisfaction_rate: found the quotient mean with inputs that are no measures",
+    ),
+    "mean of nothing": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        drop(AVERAGE),
+        "row measure_code=average_progress: found the quotient mean with no inputs",
+    ),
+    "measure of a measure of measures": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        put(AVERAGE_Q1, input_measure="average_execution_rate"),
+        f"row {AVERAGE}, input_measure=average_execution_rate: found an input_measure that is made "
+        "of measures itself",
+    ),
+    "measure of itself": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        put(AVERAGE_Q1, input_measure="average_progress"),
+        f"row {AVERAGE}, input_measure=average_progress: found an input_measure that is made",
+    ),
+    "measures beside columns": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        lambda rows: [
+            *rows,
+            _chosen(rows, AVERAGE_Q1)[0] | {"measure_code": "budget_execution_rate"},
+        ],
+        "row measure_code=budget_execution_rate: found inputs from measures beside inputs from",
+    ),
+    "alternatives of a measure of measures": (
+        "measure_inputs_form_measures",
+        "measure_inputs",
+        put(AVERAGE_Q1, alternative="2"),
+        f"row {AVERAGE}: found 2 alternatives of a measure of measures, expected one",
+    ),
+    "table not of the contract": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, input_table="budget"),
+        "column input_table: found 'budget', expected one of assets, budget_execution, budgets, ",
+    ),
+    "table that gives no facts": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, input_table="reported_scores"),
+        "column input_table: found 'reported_scores', expected one of assets, ",
+    ),
+    "column not of the table": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, input_column="spent"),
+        "column input_column: found 'spent', expected a column to be summed: initial_budget, "
+        "adjusted_budget, executed",
+    ),
+    "sum of a code": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put(
+            "measure_code=budget_disclosure, role=numerator, weight=1",
+            aggregate="sum",
+        ),
+        "column input_column: found 'status', expected aggregate count, as the table has no column",
+    ),
+    "weight_column not of the table": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put("measure_code=satisfaction_rate, weight_column=respondents", weight_column="people"),
+        "column weight_column: found 'people', expected a column to be summed: satisfaction_pct, "
+        "respondents",
+    ),
+    "unknown key column": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, input_key="line=total"),
+        "column input_key: found 'line=total', expected column=value, the column one of "
+        "budget_line",
+    ),
+    "unknown key value": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, input_key="budget_line=totals"),
+        "column input_key: found 'budget_line=totals', expected budget_line= with one of total, ",
+    ),
+    "month 13": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put("input_key=month=3", input_key="month=13"),
+        "column input_key: found 'month=13', expected month= with one of 1, 2, 3",
+    ),
+    "key without value": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put(TOTAL_EXECUTED, input_key="budget_line=total|"),
+        "column input_key: found '', expected column=value",
+    ),
+    "key that counts a record twice": (
+        "measure_inputs_are_delivered",
+        "measure_inputs",
+        put(
+            "input_key=level1=效益指标&is_applicable=true",
+            input_key="level1=效益指标|is_applicable=true",
+        ),
+        "column input_key: found 'level1=效益指标|is_applicable=true', expected parts that hold no "
+        "record in common",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("test", "seed", "edit", "message"), CASES.values(), ids=CASES)
+def test_a_fault_is_found_and_named(
+    seeds: Seeds, test: str, seed: str, edit: Edit, message: str
+) -> None:
+    found = seeds.messages({seed: edit}, test)
+    assert [line for line in found if message in line], found
+    assert all(line.startswith("seeds/") for line in found)
+
+
+SOUND: dict[str, tuple[str, Edit]] = {
+    "an official rubric of the city beside those of its districts": (
+        "rubric_assignments",
+        put("rubric_id=shenzhen_2023", role="official"),
+    ),
+    "official rubrics of one district, one after the other": (
+        "rubric_assignments",
+        lambda rows: [
+            *put(N, fiscal_year_to="2024")(rows),
+            rows[1] | {"district": "南山区", "fiscal_year_from": "2025"},
+        ],
+    ),
+    "a rubric of one year": (
+        "rubric_assignments",
+        put(N, fiscal_year_to="2023"),
+    ),
+    "a band of one value": (
+        "rubric_bands",
+        lambda rows: [
+            *put(f"{SATISFACTION}, lower=0.95", lower_inclusive="false")(rows),
+            _chosen(rows, f"{SATISFACTION}, lower=0.95")[0]
+            | {"upper": "0.95", "upper_inclusive": "true"},
+        ],
+    ),
+    "one band for all values": (
+        "rubric_bands",
+        lambda rows: [
+            *drop(SATISFACTION)(rows),
+            _chosen(rows, SATISFACTION)[0] | {"lower": "", "lower_inclusive": "", "upper": ""},
+        ],
+    ),
+    "settings left to their defaults": (
+        "rubric_criteria",
+        lambda rows: [
+            row | dict.fromkeys(("full_mark_at", "step_size", "step_rounding", "direction"), "")
+            | ({"over_target": ""} if row["over_target"] == "cap" else {})
+            for row in rows
+        ],
+    ),
+    "a measure of the bureau's own": (
+        "measures",
+        add("measure_code=satisfaction_rate", measure_code="own_index"),
+    ),
+    "a capped, weighted sum of measures": (
+        "measure_inputs",
+        lambda rows: [
+            *drop("measure_code=budget_change_rate")(rows),
+            _chosen(rows, AVERAGE_Q1)[0]
+            | {"measure_code": "budget_change_rate", "weight": "0.25", "cap": "1"},
+        ],
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seed", "edit"), SOUND.values(), ids=SOUND)
+def test_what_is_sound_raises_nothing(seeds: Seeds, seed: str, edit: Edit) -> None:
+    assert seeds.messages({seed: edit}) == []
+
+
+REQUIRED = {
+    "rubrics": ["rubric_id", "name", "score_decimals"],
+    "rubric_assignments": ["city", "fiscal_year_from", "rubric_id", "role"],
+    "rubric_indicators": columns("rubric_indicators"),
+    "rubric_criteria": [
+        "rubric_id", "indicator_code", "criterion_code", "sort_order", "points", "method"
+    ],
+    "rubric_bands": ["rubric_id", "criterion_code", "points"],
+    "grade_bands": columns("grade_bands"),
+    "measures": ["measure_code", "name_zh", "name_en", "kind", "quotient"],
+    "measure_inputs": [
+        "measure_code", "alternative", "role", "input_table", "input_column", "aggregate",
+        "weight", "year_offset", "is_required",
+    ],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("seed", "column"), [(seed, column) for seed, names in REQUIRED.items() for column in names]
+)
+def test_an_empty_cell_is_found_where_one_is_required(seeds: Seeds, seed: str, column: str) -> None:
+    found = seeds.messages({seed: lambda rows: [rows[0] | {column: ""}, *rows[1:]]})
+    assert sum(f"column {column}: found nothing, expected" in line for line in found) == 1, found
+    assert all(line.startswith("seeds/") for line in found)
+
+
+def test_bands_have_a_fault_just_where_a_value_has_no_band_or_two(seeds: Seeds) -> None:
+    chance = random.Random(20230331)  # noqa: S311
+    bounds = ["", "0", "0.5", "1"]
+
+    def band(criterion: str, lower: str, upper: str) -> Row:
+        return {
+            "rubric_id": "nanshan_2023",
+            "criterion_code": criterion,
+            "lower": lower,
+            "lower_inclusive": chance.choice(["true", "false"]),
+            "upper": upper,
+            "upper_inclusive": chance.choice(["true", "false"]),
+            "points": "1",
+        }
+
+    def random_bands(criterion: str) -> list[Row]:
+        edges = ["", *sorted(chance.sample(bounds[1:], chance.randint(0, 3))), ""]
+        bands = [band(criterion, *pair) for pair in itertools.pairwise(edges)]
+        for one, other in itertools.pairwise(bands):
+            if chance.random() < 0.8:
+                inclusive = one["upper_inclusive"] == "true"
+                other["lower_inclusive"] = "false" if inclusive else "true"
+        if chance.random() < 0.3:
+            bands.append(band(criterion, chance.choice(bounds), chance.choice(bounds)))
+        if chance.random() < 0.2:
+            bands.pop(chance.randrange(len(bands)))
+        chance.shuffle(bands)
+        return bands
+
+    def holds(row: Row, value: Decimal) -> bool:
+        above = not row["lower"] or value > Decimal(row["lower"]) or (
+            value == Decimal(row["lower"]) and row["lower_inclusive"] == "true"
+        )  # fmt: skip
+        below = not row["upper"] or value < Decimal(row["upper"]) or (
+            value == Decimal(row["upper"]) and row["upper_inclusive"] == "true"
+        )  # fmt: skip
+        return above and below
+
+    values = [Decimal(number) / 4 for number in range(-1, 6)]
+    bands = {f"c{number}": random_bands(f"c{number}") for number in range(2000)}
+    faulty = {
+        criterion
+        for criterion, rows in bands.items()
+        if any(sum(holds(row, value) for row in rows) != 1 for value in values)
+        or any(not any(holds(row, value) for value in values) for row in rows)
+    }
+    found = seeds.messages(
+        {
+            "rubric_bands": lambda _: [row for rows in bands.values() for row in rows],
+            "rubric_criteria": lambda rows: [
+                _chosen(rows, SATISFACTION)[0] | {"criterion_code": criterion}
+                for criterion in bands
+            ],
+        },
+        "rubric_bands_hold_every_value",
+    )
+    assert 200 < len(faulty) < 1800
+    assert {re.findall(r"criterion_code=(c\d+)", line)[0] for line in found} == faulty
+
+
+def test_the_command_refuses_broken_seeds(
+    project: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    folder: Path = project.folder / "seeds"  # type: ignore[attr-defined]
+    write(folder, "rubric_criteria", put(ADJUSTMENT, method="stepp"))
+    write(folder, "rubric_bands", put(f"{SATISFACTION}, lower=0.8", upper="0.85"))
+    run = project("run", "--warehouse", str(tmp_path / "warehouse"))
+    assert run.returncode == 1, run.stderr
+    assert (
+        "rubric_cells_are_valid: seeds/rubric_criteria.csv row rubric_id=nanshan_2023, "
+        "indicator_code=financial_compliance, criterion_code=budget_adjustment column method: "
+        "found 'stepp', expected linear, band, step, assessed or veto; correct the cell\n"
+    ) in run.stderr
+    assert (
+        "rubric_bands_hold_every_value: seeds/rubric_bands.csv row rubric_id=nanshan_2023, "
+        "criterion_code=satisfaction, lower=0.8, upper=0.85: leaves a gap before the next band"
+    ) in run.stderr
+    assert "Traceback" not in run.stderr + run.stdout
+    assert not (tmp_path / "warehouse" / "published").exists()
