@@ -7,8 +7,8 @@
         when {{ kind }} = 'ratio'
             then {{ plain_text(
                 "case when list_contains(" ~ limits ~ ", round(" ~ value ~ ", 4)) and "
-                ~ value ~ " != round(" ~ value ~ ", 4) then " ~ value ~ " * 100 else round("
-                ~ value ~ " * 100, 2) end"
+                ~ value ~ " != round(" ~ value ~ ", 4) then " ~ value ~ " * 100 else cast(round("
+                ~ value ~ " * 100, 2) as decimal(38, 10)) end"
             ) }} || '%'
         when list_contains({{ limits }}, round({{ value }}, 2)) then {{ plain_text(value) }}
         else {{ plain_text("round(" ~ value ~ ", 2)") }}

@@ -43,7 +43,8 @@ delivered as (
         measures.status as measure_status,
         measures.value as measure_value,
         assessments.value as assessed_value,
-        assessments.basis as assessment_basis
+        assessments.basis as assessment_basis,
+        assessments.criterion_code is not null as is_assessed
     from expected
     left join measures
         on
@@ -74,13 +75,14 @@ select
         when measure_status in ('defined', 'unbounded') then 'computed'
         when measure_status = 'undefined' then 'default'
         when assessed_value is not null then 'assessed'
-        when method = 'veto' then 'default'
+        when method = 'veto' and not is_assessed then 'default'
         else 'missing'
     end as basis,
     -- What the method is applied to: the measure, or the number of violations.
     case
         when measure_status = 'defined' then measure_value
-        when counts_violations then cast(assessed_value as decimal(38, 10))
+        when counts_violations and coalesce(measure_status, 'missing') = 'missing'
+            then cast(assessed_value as decimal(38, 10))
     end as value,
     -- Points given by an assessor are on the scale of the official rubric.
     case

@@ -18,15 +18,17 @@ select
     valued.fiscal_year,
     valued.rubric_id,
     valued.criterion_code,
-    case
-        when valued.value <= 0 then 0
-        when valued.value <= criteria.full_mark_at or criteria.over_target = 'exceed'
-            then {{ quotient(
-                'valued.points_possible * valued.value', 'criteria.full_mark_at', scale=18
-            ) }}
-        when criteria.over_target = 'zero' then 0
-        else valued.points_possible
-    end as points
+    cast(
+        case
+            when valued.value <= 0 then 0
+            when valued.value <= criteria.full_mark_at or criteria.over_target = 'exceed'
+                then {{ quotient(
+                    'valued.points_possible * valued.value', 'criteria.full_mark_at', scale=18
+                ) }}
+            when criteria.over_target = 'zero' then 0
+            else valued.points_possible
+        end as decimal(38, 18)
+    ) as points
 from valued
 inner join criteria
     on valued.rubric_id = criteria.rubric_id and valued.criterion_code = criteria.criterion_code

@@ -52,12 +52,21 @@ stepped as (
     from exceeding
 )
 
--- points − points_per_step × steps, never below 0.
+-- points − points_per_step × steps, never below 0; in proportion from the excess, as the steps are
+-- rounded.
 select
     unit_code,
     fiscal_year,
     rubric_id,
     criterion_code,
     steps,
-    cast(greatest(points_possible - points_per_step * steps, 0) as decimal(38, 18)) as points
+    cast(
+        greatest(
+            points_possible - case step_rounding
+                when 'proportional'
+                    then {{ quotient('points_per_step * excess', 'step_size', scale=18) }}
+                else cast(points_per_step * steps as decimal(38, 18))
+            end, 0
+        ) as decimal(38, 18)
+    ) as points
 from stepped

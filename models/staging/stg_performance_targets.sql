@@ -12,14 +12,18 @@ read_values as (
     from targets
 ),
 
+-- Dates where both are read as dates, numbers where neither is; never the one with the other.
 compared as (
     select
         *,
         case
-            when operator in ('before', '<=') and actual_on is not null
-                then actual_on <= expected_on
-            when operator = '>=' and actual_on is not null then actual_on >= expected_on
-            when operator = '=' and actual_on is not null then actual_on = expected_on
+            when actual_on is not null or expected_on is not null
+                then case operator
+                    when 'before' then actual_on <= expected_on
+                    when '<=' then actual_on <= expected_on
+                    when '>=' then actual_on >= expected_on
+                    when '=' then actual_on = expected_on
+                end
             when operator = '>=' then actual_number >= expected_number
             when operator = '<=' then actual_number <= expected_number
             when operator = '=' then actual_number = expected_number
@@ -44,8 +48,10 @@ select
         as attained_column,
     {
         'is_applicable': cast(is_applicable as varchar),
-        'is_attained':
-            case when is_met_by_value is null then cast(is_attained as varchar) else actual_value end
+        'is_attained': case
+            when is_met_by_value is null then cast(is_attained as varchar)
+            else actual_value
+        end
     } as delivered,
     load_id,
     source_file,
