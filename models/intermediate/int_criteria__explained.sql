@@ -72,7 +72,11 @@ worded as (
         case coalesce(criteria.direction, 'above')
             when 'above' then '不高于' when 'below' then '不低于' else '等于'
         end as within_zh,
-        coalesce(criteria.step_rounding, 'whole') as step_rounding,
+        case coalesce(criteria.step_rounding, 'whole')
+            when 'up' then format('每 {}（不足的按 {} 计）', step_size_zh, step_size_zh)
+            when 'proportional' then format('每 {}（按比例）', step_size_zh)
+            else format('每满 {} ', step_size_zh)
+        end as each_zh,
         {{ plain_text('steps.steps') }} as steps_zh,
         {{ plain_text('criteria.points_per_step') }} as points_per_step_zh,
         {{ plain_text('scored.points_possible') }} as points_zh,
@@ -150,13 +154,10 @@ found as (
             when method = 'step' and steps = 0
                 then format(' {}，在规定范围（{} {}）内', value_zh, within_zh, threshold_zh)
             when method = 'step'
-                then format(' {} {} {}，超出部分', value_zh, beyond_zh, threshold_zh)
-                || case step_rounding
-                    when 'up' then format('每 {}（不足的按 {} 计）', step_size_zh, step_size_zh)
-                    when 'proportional' then format('每 {}（按比例）', step_size_zh)
-                    else format('每满 {} ', step_size_zh)
-                end
-                || format('扣 {} 分，计 {} 步', points_per_step_zh, steps_zh)
+                then format(
+                    ' {} {} {}，超出部分{}扣 {} 分，计 {} 步',
+                    value_zh, beyond_zh, threshold_zh, each_zh, points_per_step_zh, steps_zh
+                )
         end as finding_zh
     from worded
 )
