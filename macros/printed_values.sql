@@ -1,7 +1,7 @@
 {% macro printed_number(column) -%}
     {#- The first number in a printed text (≥8 场, 99.01%, 1,234.50), null where there is none. -#}
     try_cast(
-        regexp_extract(replace({{ column }}, ',', ''), '-?\d+(\.\d+)?') as decimal(28, 10)
+        regexp_extract(translate({{ column }}, '０１２３４５６７８９−－．,，', '0123456789--.'), '-?\d*\.?\d+') as decimal(28, 10)
     )
 {%- endmacro %}
 

@@ -1,5 +1,6 @@
 """dbt in this process: parsed once, then run on the build's file."""
 
+import fcntl
 import json
 import os
 import re
@@ -40,28 +41,24 @@ class DbtRun:
 
 
 @cache
-def parsed() -> "Manifest":
-    """The project's manifest, parsed once in this process and written to `target/`.
+def parsed() -> tuple["Manifest", dict[str, Any]]:
+    """The project's manifest, parsed once in this process, as dbt and as dagster-dbt take it.
 
     Raises:
         RuntimeError: The project cannot be parsed.
     """
     from dbt.cli.main import dbtRunner
 
+    TARGET_DIR.mkdir(exist_ok=True)
     # The same for every warehouse, or dbt would parse anew for each.
     os.environ["JIXIAO_BUILD_FILE"] = str(TARGET_DIR / BUILD_FILE)
-    result = dbtRunner().invoke(["parse", *folders(TARGET_DIR)])
-    if not result.success:
-        raise RuntimeError(f"dbt cannot parse the project: {result.exception}")
-    return result.result
-
-
-@cache
-def manifest_json() -> dict[str, Any]:
-    """The manifest as JSON, as dagster-dbt reads it."""
-    parsed()
-    manifest: dict[str, Any] = json.loads((TARGET_DIR / "manifest.json").read_text("utf-8"))
-    return manifest
+    with (TARGET_DIR / ".lock").open("a") as lock:
+        # Two runs at once must not write what dbt parsed over each other.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        result = dbtRunner().invoke(["parse", *folders(TARGET_DIR)])
+        if not result.success:
+            raise RuntimeError(f"dbt cannot parse the project: {result.exception}")
+        return result.result, json.loads((TARGET_DIR / "manifest.json").read_text("utf-8"))
 
 
 def build(database: Path, *arguments: str) -> DbtRun:
@@ -84,7 +81,7 @@ def build(database: Path, *arguments: str) -> DbtRun:
             events.append(MessageToDict(event, preserving_proto_field_name=True))
 
     os.environ["JIXIAO_BUILD_FILE"] = str(database)
-    result = dbtRunner(manifest=parsed(), callbacks=[keep]).invoke(
+    result = dbtRunner(manifest=parsed()[0], callbacks=[keep]).invoke(
         [
             "build",
             *arguments,

@@ -70,7 +70,7 @@ def _run_dbt(
     for event in run.events:
         yield from DbtCoreCliEventMessage(
             raw_event=event, event_history_metadata={}
-        ).to_default_asset_events(manifest=dbt.manifest_json(), context=context)
+        ).to_default_asset_events(manifest=dbt.parsed()[1], context=context)
     if run.failures:
         raise refusal(run.failures)
 
@@ -188,7 +188,7 @@ def build_definitions(landing_dir: str, warehouse_dir: str) -> dg.Definitions:
         landing_dir: Where the bureaus' files are.
         warehouse_dir: Where the warehouse is built and published.
     """
-    delivered_models, mart_models = _dbt_assets(dbt.manifest_json())
+    delivered_models, mart_models = _dbt_assets(dbt.parsed()[1])
     marts = [key for key in mart_models.keys if key.path[0] == "marts"]
     published = _published(marts)
     everything = [landing_tables, delivered_models, mart_models, published]

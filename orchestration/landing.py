@@ -9,9 +9,37 @@ import duckdb
 
 from orchestration.cells import typed_select
 from orchestration.contract import Table, landing_contract
+from orchestration.ledger import ensure_table
 from orchestration.readers import READERS, LandedFile, LandingRefused
 
-LINEAGE = ("load_id", "source_file", "source_sha256", "source_row")
+LINEAGE = {
+    "load_id": "varchar",
+    "source_file": "varchar",
+    "source_sha256": "varchar",
+    "source_row": "bigint",
+}
+LOADS = {
+    "load_id": "varchar",
+    "fiscal_year": "integer",
+    "table_name": "varchar",
+    "source_file": "varchar",
+    "source_sha256": "varchar",
+    "rows_read": "bigint",
+    "rows_loaded": "bigint",
+    "rows_rejected": "bigint",
+    "loaded_at": "timestamptz",
+}
+REJECTED_ROWS = {
+    "load_id": "varchar",
+    "fiscal_year": "integer",
+    "table_name": "varchar",
+    "source_file": "varchar",
+    "source_row": "bigint",
+    "unit_code": "varchar",
+    "column_name": "varchar",
+    "value": "varchar",
+    "reason": "varchar",
+}
 
 
 @dataclass(frozen=True)
@@ -52,6 +80,8 @@ def find_files(landing: Path, year: int) -> list[LandedFile]:
     contract = landing_contract()
     files: list[LandedFile] = []
     reasons: list[str] = []
+    if not (landing / str(year)).is_dir():
+        raise LandingRefused([f"{landing / str(year)}: no such folder; expected the year's files"])
     for path in _visible(landing / str(year)):
         inner = _visible(path) if path.is_dir() else [path]
         for file in inner:
@@ -61,10 +91,10 @@ def find_files(landing: Path, year: int) -> list[LandedFile]:
                 reasons.append(f"{name}: a folder where a file was expected; remove it")
             elif table_name not in contract:
                 near = get_close_matches(table_name, contract, n=1)
-                hint = f"; did you mean {near[0]}?" if near else ""
+                hint = f"did you mean {near[0]}? " if near else ""
                 reasons.append(
-                    f"{name}: {table_name!r} is no table of the landing contract{hint} "
-                    f"Expected one of: {', '.join(contract)}"
+                    f"{name}: {table_name!r} is no table of the landing contract; {hint}"
+                    f"expected one of {', '.join(contract)}"
                 )
             elif file.suffix.lower() not in READERS:
                 reasons.append(
@@ -117,25 +147,12 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
 
 
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
-    con.execute("create schema if not exists raw; create schema if not exists audit")
-    lineage = "load_id varchar, source_file varchar, source_sha256 varchar, source_row bigint"
+    con.execute("create schema if not exists raw")
     for table in landing_contract().values():
-        columns = ", ".join(f'"{c.name}" {c.data_type}' for c in table.columns)
-        con.execute(f"create table if not exists raw.{table.name} ({columns}, {lineage})")
-    con.execute(
-        """
-        create table if not exists audit.loads (
-            load_id varchar, fiscal_year integer, table_name varchar, source_file varchar,
-            source_sha256 varchar, rows_read bigint, rows_loaded bigint, rows_rejected bigint,
-            loaded_at timestamptz
-        );
-        create table if not exists audit.rejected_rows (
-            load_id varchar, fiscal_year integer, table_name varchar, source_file varchar,
-            source_row bigint, unit_code varchar, column_name varchar, value varchar,
-            reason varchar
-        )
-        """
-    )
+        columns = {column.name: column.data_type for column in table.columns}
+        ensure_table(con, f"raw.{table.name}", columns | LINEAGE)
+    ensure_table(con, "audit.loads", LOADS)
+    ensure_table(con, "audit.rejected_rows", REJECTED_ROWS)
 
 
 def _load_table(
@@ -162,15 +179,15 @@ def _load_table(
     )
     con.execute(
         """
-        insert into audit.rejected_rows
+        insert into audit.rejected_rows by name
         select
-            load_id, $year, $table, source_file, source_row, unit_code,
-            faults[1].column_name, faults[1].value,
+            load_id, $year as fiscal_year, $table as table_name, source_file, source_row,
+            unit_code, faults[1].column_name as column_name, faults[1].value as value,
             array_to_string(list_transform(
                 faults,
                 f -> case when f.column_name is null then '' else f.column_name || ': ' end
                     || f.reason
-            ), '; ')
+            ), '; ') as reason
         from incoming where len(faults) > 0
         order by source_file, source_row
         """,
@@ -178,13 +195,13 @@ def _load_table(
     )
     con.execute(
         """
-        insert into audit.loads
+        insert into audit.loads by name
         select
-            files.load_id, $year, $table, files.source_file, files.source_sha256,
-            count(incoming.load_id),
-            count(incoming.load_id) filter (where len(incoming.faults) = 0),
-            count(incoming.load_id) filter (where len(incoming.faults) > 0),
-            now()
+            files.load_id, $year as fiscal_year, $table as table_name, files.source_file,
+            files.source_sha256, count(incoming.load_id) as rows_read,
+            count(incoming.load_id) filter (where len(incoming.faults) = 0) as rows_loaded,
+            count(incoming.load_id) filter (where len(incoming.faults) > 0) as rows_rejected,
+            now() as loaded_at
         from files_read as files
         left join incoming using (load_id)
         group by all

@@ -7,6 +7,16 @@ import duckdb
 
 from orchestration.project import SEEDS_DIR
 
+RUNS = {
+    "run_id": "varchar",
+    "fiscal_year": "integer",
+    "started_at": "timestamptz",
+    "published_at": "timestamptz",
+    "code_version": "varchar",
+    "seeds_sha256": "varchar",
+    "landing_sha256": "varchar",
+}
+
 
 def start_run(con: duckdb.DuckDBPyConnection, run_id: str, year: int) -> None:
     """Say which year the build makes anew.
@@ -16,21 +26,33 @@ def start_run(con: duckdb.DuckDBPyConnection, run_id: str, year: int) -> None:
         run_id: The run.
         year: Its fiscal year.
     """
-    con.execute(
-        """
-        create schema if not exists audit;
-        create table if not exists audit.runs (
-            run_id varchar, fiscal_year integer, started_at timestamptz, published_at timestamptz,
-            code_version varchar, seeds_sha256 varchar, landing_sha256 varchar
-        );
-        create or replace table audit.run_years (fiscal_year integer, run_id varchar)
-        """
-    )
+    ensure_table(con, "audit.runs", RUNS)
+    con.execute("create or replace table audit.run_years (fiscal_year integer, run_id varchar)")
     con.execute("insert into audit.run_years values (?, ?)", [year, run_id])
     con.execute(
-        "insert into audit.runs values (?, ?, now(), null, ?, ?, null)",
+        """
+        insert into audit.runs by name
+        select
+            ? as run_id, ? as fiscal_year, now() as started_at, ? as code_version,
+            ? as seeds_sha256
+        """,
         [run_id, year, version("jixiao"), seeds_sha256()],
     )
+
+
+def ensure_table(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str]) -> None:
+    """Create a table, or add the columns that one from an earlier version does not have yet.
+
+    Args:
+        con: A connection to the build's warehouse file.
+        name: Schema and table.
+        columns: DuckDB types by column name.
+    """
+    con.execute(f"create schema if not exists {name.split('.')[0]}")
+    listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
+    con.execute(f"create table if not exists {name} ({listed})")
+    for column, kind in columns.items():
+        con.execute(f'alter table {name} add column if not exists "{column}" {kind}')
 
 
 def end_run(con: duckdb.DuckDBPyConnection) -> None:

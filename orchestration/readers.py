@@ -164,10 +164,10 @@ def match_header(file: LandedFile, header: list[str]) -> list[Column]:
         column = by_name.get(name) or by_name.get(name.lower())
         if column is None:
             near = get_close_matches(name, by_name, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
+            hint = f"did you mean {near[0]}? " if near else ""
             reasons.append(
-                f"{file.name} row 1 column {position}: {name!r} is no column of "
-                f"{file.table.name}{hint} Expected: {', '.join(c.name for c in file.table.columns)}"
+                f"{file.name} row 1 column {position}: {name!r} is no column of {file.table.name}; "
+                f"{hint}expected {', '.join(c.name for c in file.table.columns)}"
             )
         elif column in found:
             reasons.append(f"{file.name} row 1 column {position}: {name!r} occurs twice; keep one")

@@ -109,6 +109,9 @@ class Warehouse:
             export_parquet(con, folder / "parquet")
         self.build_file.replace(self._state(name))
         for path in [*folder.rglob("*"), folder, folder.parent, self._state(name)]:
+            if path.is_file() and path != self._state(name):
+                # A reader that opened it for writing would lock the others out.
+                path.chmod(0o444)
             _sync(path)
         link = self.root / f".published-{name}"
         link.symlink_to(Path("publications") / name)

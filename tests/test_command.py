@@ -63,7 +63,7 @@ def test_a_refused_year_and_the_worst_status(
     assert len(refusals) == 1
     assert refusals[0].startswith(
         "2022 refused: 2022/stafing.csv: 'stafing' is no table of the landing contract; "
-        "did you mean staffing?"
+        "did you mean staffing? "
     )
     assert "Traceback" not in err
     assert "2023" in out

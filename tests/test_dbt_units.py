@@ -15,7 +15,7 @@ def test_unit_tests_of_the_models(two_departments: Published, tmp_path: Path) ->
     database = tmp_path / "warehouse.duckdb"
     shutil.copyfile(state, database)
     os.environ["JIXIAO_BUILD_FILE"] = str(database)
-    run = dbtRunner(manifest=dbt.parsed()).invoke(
+    run = dbtRunner(manifest=dbt.parsed()[0]).invoke(
         ["test", "--select", "test_type:unit", *dbt.folders(tmp_path / "target")]
     )
     assert run.exception is None

@@ -84,6 +84,14 @@ DELIVERED = [
     ("budget_parts_sum", ["update raw.budgets set initial_budget = 364 "
                           f"where unit_code = '{YANTIAN}' and budget_line = 'personnel'"],
      f"2023 {YANTIAN} budgets basic：initial_budget：各项之和 3,794,400 元 不等于 合计 3,803,500 元"),
+    # and so does a part that was rejected
+    ("budget_parts_sum", [f"delete from raw.budgets where unit_code = '{YANTIAN}' "
+                          "and budget_line = 'project'",
+                          "insert into audit.rejected_rows by name select 2023 as fiscal_year, "
+                          f"'{YANTIAN}' as unit_code, 'budgets' as table_name"], None),
+    ("budget_parts_sum", [f"delete from raw.budgets where unit_code = '{YANTIAN}' "
+                          "and budget_line = 'project'"],
+     f"2023 {YANTIAN} budgets total：initial_budget：各项之和 3,803,500 元 不等于 合计 5,213,500 元"),
     ("procurement_parts_sum", ["update raw.procurement set actual = 21.33 "
                                f"where unit_code = '{NANSHAN}' and category = 'goods'"],
      f"2023 {NANSHAN} procurement total：actual：货物、服务、工程之和 24,106,600 元 "

@@ -178,10 +178,10 @@ select
     points_awarded,
     finding_zh || case
         when points_awarded is null or method = 'veto' then ''
+        when difference_zh = '0' then '，得 ' || awarded_zh || ' 分'
         when points_awarded < points_possible then '，扣 ' || difference_zh || ' 分'
         when points_awarded > points_possible
             then '，得 ' || awarded_zh || ' 分，超出 ' || difference_zh || ' 分'
-        else '，得 ' || awarded_zh || ' 分'
     end || case
         when basis = 'assessed' and assessment_basis is not null
             then '（依据：' || assessment_basis || '）'
