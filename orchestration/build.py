@@ -8,7 +8,7 @@ from pathlib import Path
 
 import dagster as dg
 
-from orchestration.readers import LandingRefused
+from orchestration.faults import LandingRefused
 from orchestration.warehouse import Warehouse
 
 logger = logging.getLogger("jixiao")

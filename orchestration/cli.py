@@ -7,7 +7,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from orchestration.landing import landing_years
+from orchestration.files import landing_years
 from orchestration.project import Folders
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
@@ -38,12 +38,15 @@ def main(arguments: list[str] | None = None) -> int:
             f"no {', '.join(str(options.landing / str(year)) for year in absent)}; "
             f"the landing folder has {', '.join(map(str, found))}"
         )
+    years = sorted(set(options.year or found))
+    if options.command == "check":
+        return _check(options.landing, years)
     try:
         options.warehouse.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return _wrong_usage(f"{options.warehouse}: no folder to build in ({error.strerror})")
     try:
-        return _run(options, sorted(set(options.year or found)))
+        return _run(options, years)
     except KeyboardInterrupt:
         print("jixiao: interrupted; what was published stays", file=sys.stderr)
         return INTERRUPTED
@@ -52,6 +55,15 @@ def main(arguments: list[str] | None = None) -> int:
 def _wrong_usage(message: str) -> int:
     print(f"jixiao: {message}", file=sys.stderr)
     return WRONG_USAGE
+
+
+def _check(landing: Path, years: list[int]) -> int:
+    from orchestration.check import check_year
+
+    refused = [reason for year in years for reason in check_year(landing, year)]
+    for reason in refused:
+        print(reason, file=sys.stderr)
+    return REFUSED if refused else PUBLISHED
 
 
 def _run(options: argparse.Namespace, years: list[int]) -> int:
@@ -81,16 +93,22 @@ def _parser() -> argparse.ArgumentParser:
     )
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="load, check, score and publish")
-    run.add_argument(
-        "--year",
-        type=int,
-        action="append",
-        metavar="Y",
-        help="fiscal year, may be repeated; every year in the landing folder by default",
-    )
-    run.add_argument(
-        "--landing", type=Path, default=folders.landing, metavar="DIR", help="the landing folder"
-    )
+    check = commands.add_parser("check", help="read every file and say what is wrong with it")
+    for command in (run, check):
+        command.add_argument(
+            "--year",
+            type=int,
+            action="append",
+            metavar="Y",
+            help="fiscal year, may be repeated; every year in the landing folder by default",
+        )
+        command.add_argument(
+            "--landing",
+            type=Path,
+            default=folders.landing,
+            metavar="DIR",
+            help="the landing folder",
+        )
     run.add_argument(
         "--warehouse", type=Path, default=folders.warehouse, metavar="DIR", help="the warehouse"
     )

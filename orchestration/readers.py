@@ -1,87 +1,180 @@
-"""Reading a delivered file into text cells, whatever its format."""
+"""Reading a delivered file into cells of text, whatever its format.
+
+A reader fills the temporary table `delivered` with the contract's columns as text, source_row (as
+a person sees it in the file), structure_fault (why a record cannot be split into cells) and
+delivered_line.
+"""
 
 import csv
+import gzip
 import io
 import tempfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
-from pathlib import Path
+from itertools import islice
 
 import duckdb
 
-from orchestration.contract import Column, Table
-
-
-class LandingRefused(Exception):
-    """Faults that keep a year from being loaded.
-
-    Attributes:
-        reasons: One line for each fault: file, row, column, what was expected, what to do.
-    """
-
-    def __init__(self, reasons: list[str]) -> None:
-        super().__init__("\n".join(reasons))
-        self.reasons = reasons
-
-
-@dataclass(frozen=True)
-class LandedFile:
-    """A file that delivers rows of one table.
-
-    Attributes:
-        path: Where it is.
-        name: Its path below the landing folder, as people are told.
-        table: The table it delivers.
-    """
-
-    path: Path
-    name: str
-    table: Table
-
-
-# A reader fills the temporary table `delivered` with the contract's columns as text, source_row (as
-# a person sees it in the file), structure_fault (why a record cannot be split into cells) and
-# delivered_line.
+from orchestration.contract import Column
+from orchestration.faults import LandingRefused
+from orchestration.files import CSV, CSV_GZ, PARQUET, XLSX, LandedFile
+from orchestration.workbook import UNPACKED_LIMIT, cell_text, open_workbook
 
 
 def read_csv(con: duckdb.DuckDBPyConnection, file: LandedFile) -> None:
-    """Read a CSV in UTF-8 with DuckDB's own reader, keeping count of the records.
+    """Read a CSV in UTF-8 or GB18030 with DuckDB's own reader, keeping count of the records.
 
     Raises:
-        LandingRefused: The file is empty or not UTF-8, or its header is not that of its table.
+        LandingRefused: The file is empty or no such text, or its header is not that of its table.
     """
-    content = file.path.read_bytes().removeprefix(b"\xef\xbb\xbf")
+    _read_text(con, file, file.path.read_bytes())
+
+
+def read_csv_gz(con: duckdb.DuckDBPyConnection, file: LandedFile) -> None:
+    """Read a CSV compressed by gzip.
+
+    Raises:
+        LandingRefused: As for a CSV, or it cannot be unpacked.
+    """
     try:
-        content.decode("utf-8")
-    except UnicodeDecodeError as error:
-        line = content[: error.start].count(b"\n") + 1
+        with gzip.open(file.path) as stream:
+            content = stream.read(UNPACKED_LIMIT + 1)
+    except (OSError, EOFError) as error:
         raise LandingRefused(
-            [f"{file.name} row {line}: not UTF-8 (byte {error.start}); save it as CSV UTF-8"]
+            [f"{file.told}: cannot be unpacked ({error}); compress it again with gzip"]
         ) from None
+    if len(content) > UNPACKED_LIMIT:
+        raise LandingRefused([f"{file.told}: unpacks to more than 4 GiB; deliver it in parts"])
+    _read_text(con, file, content)
+
+
+def read_parquet(con: duckdb.DuckDBPyConnection, file: LandedFile) -> None:
+    """Read a Parquet file; its first row is row 1.
+
+    Raises:
+        LandingRefused: It is no Parquet file, or its columns are not those of its table.
+    """
+    try:
+        described = con.execute("describe from read_parquet(?)", [str(file.path)]).fetchall()
+    except duckdb.Error as error:
+        why = str(error).splitlines()[0]
+        raise LandingRefused(
+            [f"{file.told}: cannot be read as Parquet ({why}); export it again"]
+        ) from None
+    header = [name for name, *_ in described]
+    columns = match_header(file, header)
+    found = {c.name: header[i].replace('"', '""') for i, c in enumerate(columns)}
+    cells = ", ".join(
+        f'cast("{found[c.name]}" as varchar) as "{c.name}"'
+        if c.name in found
+        else f'cast(null as varchar) as "{c.name}"'
+        for c in file.table.columns
+    )
+    con.execute(
+        f"""
+        create or replace temp table delivered as
+        select
+            {cells}, file_row_number + 1 as source_row,
+            cast(null as varchar) as structure_fault, cast(null as varchar) as delivered_line
+        from read_parquet(?, file_row_number = true)
+        """,
+        [str(file.path)],
+    )
+
+
+def read_workbook(con: duckdb.DuckDBPyConnection, file: LandedFile) -> None:
+    """Read a sheet of an .xlsx workbook: the one that is named, else the only one.
+
+    Raises:
+        LandingRefused: The workbook cannot be opened, has several sheets and none is named, has
+            merged cells, or its header is not that of its table.
+    """
+    workbook = open_workbook(file.path, file.told)
+    names = [file.sheet] if file.sheet else workbook.sheet_names
+    if len(names) != 1:
+        raise LandingRefused(
+            [
+                f"{file.told}: {len(names)} sheets ({', '.join(names)}); expected one, or a "
+                "workbook under another name with a sheet named after each table"
+            ]
+        )
+    sheet = workbook.get_sheet_by_name(names[0])
+    if sheet.merged_cell_ranges:
+        row, column = sheet.merged_cell_ranges[0][0]
+        raise LandingRefused(
+            [f"{file.told} row {row + 1} column {column + 1}: merged cells; unmerge and fill them"]
+        )
+    above = (sheet.start or (0, 0))[0]
+    rows = ([cell_text(cell) for cell in row] for row in islice(sheet.iter_rows(), above, None))
+    _read_rows(con, file, rows, first_row=above + 1)
+
+
+def _read_text(con: duckdb.DuckDBPyConnection, file: LandedFile, content: bytes) -> None:
+    content = content.removeprefix(b"\xef\xbb\xbf")
     if b"\0" in content:
-        raise LandingRefused([f"{file.name}: holds NUL bytes, so it is no text; export it again"])
+        raise LandingRefused([f"{file.told}: holds NUL bytes, so it is no text; export it again"])
+    content = _as_utf8(file, content)
     # DuckDB's reader stops at mixed line ends and passes over blank lines without counting them.
     if b"\r" in content:
         content = content.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+    if content.count(b'"') % 2:
+        raise LandingRefused(
+            [f"{file.told}: a quotation mark is opened and never closed; close it or double it"]
+        )
     header = next(csv.reader(io.StringIO(content.split(b"\n", 1)[0].decode("utf-8"))), [])
     columns = match_header(file, header)
     if b"\n\n" in content or b"\n " in content:
         content = b"\n".join(_without_blank_lines(content, b"," * (len(columns) - 1)))
-
-    if content.count(b'"') % 2:
-        raise LandingRefused(
-            [f"{file.name}: a quotation mark is opened and never closed; close it or double it"]
-        )
-    with tempfile.NamedTemporaryFile(suffix=".csv") as plain:
+    with tempfile.NamedTemporaryFile(suffix=CSV) as plain:
         plain.write(content)
         plain.flush()
         _read_records(con, file, columns, plain.name)
 
 
-def _read_records(
-    con: duckdb.DuckDBPyConnection, file: LandedFile, columns: list[Column], path: str
+def _as_utf8(file: LandedFile, content: bytes) -> bytes:
+    try:
+        content.decode("utf-8")
+    except UnicodeDecodeError as utf8:
+        try:
+            return content.decode("gb18030").encode("utf-8")
+        except UnicodeDecodeError as gb18030:
+            at = max(utf8.start, gb18030.start)
+            line = content[:at].count(b"\n") + 1
+            raise LandingRefused(
+                [f"{file.told} row {line}: neither UTF-8 nor GB18030; save it as CSV UTF-8"]
+            ) from None
+    return content
+
+
+def _read_rows(
+    con: duckdb.DuckDBPyConnection, file: LandedFile, rows: Iterable[list[str]], first_row: int
 ) -> None:
+    """Read rows of text cells, the header first, by way of a plain CSV."""
+    remaining = iter(rows)
+    header = next(remaining, [])
+    while header and not header[-1]:
+        header.pop()
+    columns = match_header(file, header)
+    with tempfile.NamedTemporaryFile("w", suffix=CSV, encoding="utf-8", newline="") as plain:
+        writer = csv.writer(plain, lineterminator="\n")
+        writer.writerow(header)
+        for row in remaining:
+            beyond = any(row[len(columns) :])
+            cells = row if beyond else [*row, *[""] * len(columns)][: len(columns)]
+            # A row that is empty is written as such, or it would not count.
+            plain.write(f"{',' * (len(cells) - 1)}\n") if not any(cells) else writer.writerow(cells)
+        plain.flush()
+        _read_records(con, file, columns, plain.name, first_row)
+
+
+def _read_records(
+    con: duckdb.DuckDBPyConnection,
+    file: LandedFile,
+    columns: list[Column],
+    path: str,
+    first_row: int = 1,
+) -> None:
+    """Read a plain CSV whose header stands in `first_row` of what people see."""
     con.execute("drop table if exists reject_scans; drop table if exists reject_errors")
     types = ", ".join(f"'{c.name}': 'VARCHAR'" for c in columns)
     con.execute(
@@ -120,7 +213,8 @@ def _read_records(
         f"""
         create or replace temp table delivered as
         select
-            {cells}, source_row, cast(null as varchar) as structure_fault,
+            {cells}, source_row + {first_row - 1} as source_row,
+            cast(null as varchar) as structure_fault,
             cast(null as varchar) as delivered_line
         from accepted inner join numbered using (accepted_no)
         where coalesce({", ".join(f'"{c.name}"' for c in columns)}) is not null
@@ -135,7 +229,7 @@ def _read_records(
             insert into delivered by name
             select ? as unit_code, ? as source_row, ? as structure_fault, ? as delivered_line
             """,
-            [unit, line, fault, text],
+            [unit, line + first_row - 1, fault, text],
         )
 
 
@@ -166,20 +260,25 @@ def match_header(file: LandedFile, header: list[str]) -> list[Column]:
             near = get_close_matches(name, by_name, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             reasons.append(
-                f"{file.name} row 1 column {position}: {name!r} is no column of {file.table.name}; "
+                f"{file.told} row 1 column {position}: {name!r} is no column of {file.table.name}; "
                 f"{hint}expected {', '.join(c.name for c in file.table.columns)}"
             )
         elif column in found:
-            reasons.append(f"{file.name} row 1 column {position}: {name!r} occurs twice; keep one")
+            reasons.append(f"{file.told} row 1 column {position}: {name!r} occurs twice; keep one")
         else:
             found.append(column)
     if not header:
-        reasons.append(f"{file.name}: empty; expected a header row of {file.table.name}")
+        reasons.append(f"{file.told}: empty; expected a header row of {file.table.name}")
     elif missing := [c.name for c in file.table.columns if c.is_key and c not in found]:
-        reasons.append(f"{file.name} row 1: the key column {', '.join(missing)} is missing; add it")
+        reasons.append(f"{file.told} row 1: the key column {', '.join(missing)} is missing; add it")
     if reasons:
         raise LandingRefused(reasons)
     return found
 
 
-READERS: dict[str, Callable[[duckdb.DuckDBPyConnection, LandedFile], None]] = {".csv": read_csv}
+READERS: dict[str, Callable[[duckdb.DuckDBPyConnection, LandedFile], None]] = {
+    CSV: read_csv,
+    CSV_GZ: read_csv_gz,
+    PARQUET: read_parquet,
+    XLSX: read_workbook,
+}

@@ -46,7 +46,7 @@ class Published:
 
 def build(landing: Path, warehouse: Path, *years: int) -> dict[int, list[str]]:
     """Run the pipeline in this process; the reasons why a year was refused."""
-    from orchestration.landing import landing_years
+    from orchestration.files import landing_years
     from orchestration.launch import launch
 
     with warnings.catch_warnings():

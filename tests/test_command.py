@@ -128,3 +128,27 @@ def test_two_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
     assert second.returncode == 0
     assert f"another run is building {warehouse}; waiting for it to end" in second.stderr
     assert len(list((warehouse / "publications").iterdir())) == 2
+
+
+def test_check_reads_everything_and_builds_nothing(
+    landing: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["check", "--landing", str(landing)]
+    assert cli.main(arguments) == cli.PUBLISHED
+    summary = {line.split()[0]: line.split()[1:] for line in capfd.readouterr().out.splitlines()}
+    assert summary["budgets"] == ["1", "10", "0", "2"]
+    assert len(summary) == 1 + 16
+
+    append_rows(landing / "2023" / "budgets.csv", "440305-gxj,2023,other,x,1,1,元")
+    assert cli.main(arguments) == cli.PUBLISHED
+    out = capfd.readouterr().out
+    assert (
+        "2023 rejected: 2023/budgets.csv row 12: initial_budget = x; expected a number that fits, "
+        "as 1234.50"
+    ) in out.splitlines()
+
+    append_rows(landing / "2023" / "petitions.csv", ",2023,来访,1,1,1")
+    (landing / "2023" / "asets.csv").write_text("x")
+    assert cli.main(arguments) == cli.REFUSED
+    assert "2023 refused: 2023/asets.csv: 'asets' is no table" in capfd.readouterr().err
+    assert not (landing.parent / "warehouse").exists()

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from orchestration import landing as module
 from orchestration.contract import landing_contract
-from orchestration.readers import LandingRefused
+from orchestration.faults import LandingRefused
 from tests.conftest import append_rows
 
 DEPARTMENTS = "unit_code,fiscal_year,unit_name,unit_type,parent_unit_code,city,district\n"
@@ -203,11 +203,11 @@ def test_rows_that_share_a_key_are_all_rejected(
         ("budgets", BUDGETS, "cannot read a file without an ending"),
         ("budgets.csv", "", "2023/budgets.csv: empty; expected a header row"),
         ("budgets.csv", BUDGETS.replace("executed", "excuted"),
-         "row 1 column 6: 'excuted' is no column of budgets; did you mean executed?"),
+         "row 1 column 6: 'excuted' is no column of budgets; did you mean executed? "),
         ("budgets.csv", BUDGETS.replace("executed", "adjusted_budget"),
          "row 1 column 6: 'adjusted_budget' occurs twice"),
         ("budgets.csv", BUDGETS.replace("budget_line,", ""), "the key column budget_line is missing"),
-        ("budgets.csv", BUDGETS.encode() + b"A,2023,total,1,2,3,\xd4\xaa\xff\n", "row 2: not UTF-8"),
+        ("budgets.csv", BUDGETS.encode() + b"A,2023,total,1,2,3,\xd4\xaa\xff\n", "row 2: neither UTF-8 nor GB18030"),
         ("budgets.csv", BUDGETS.encode() + b"A,2023,to\0tal,1,2,3,\n", "holds NUL bytes"),
         ("budgets.csv", BUDGETS + 'A,2023,"total,1,2,3,\n', "a quotation mark is opened"),
         ("budgets.csv", BUDGETS + ",2023,total,1,2,3,元\n",

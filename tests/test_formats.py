@@ -1,0 +1,218 @@
+"""The formats that bureaus deliver: all of them give what the CSVs give."""
+
+import csv
+import gzip
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+import xlsxwriter
+
+from orchestration import landing as module
+from orchestration.contract import landing_contract
+from orchestration.faults import LandingRefused
+from tests.conftest import LANDING, Published, build
+from tests.test_landing import BUDGETS, DEPARTMENTS, refusal, rejected, write
+
+Rows = list[list[str]]
+
+
+def rows_of(path: Path) -> Rows:
+    with path.open(encoding="utf-8", newline="") as stream:
+        return list(csv.reader(stream))
+
+
+def as_gb18030(source: Path, folder: Path) -> None:
+    (folder / source.name).write_bytes(source.read_text("utf-8").encode("gb18030"))
+
+
+def as_gzip(source: Path, folder: Path) -> None:
+    with gzip.open(folder / f"{source.name}.gz", "wb") as stream:
+        stream.write(source.read_bytes())
+
+
+def as_parquet(source: Path, folder: Path) -> None:
+    """Typed as the contract says: what a database would export."""
+    types = {c.name: c.data_type for c in landing_contract()[source.stem].columns}
+    header = rows_of(source)[0]
+    columns = ", ".join(f"'{name}': '{types[name]}'" for name in header)
+    duckdb.execute(
+        f"copy (from read_csv('{source}', header = true, columns = {{{columns}}})) "
+        f"to '{folder / source.stem}.parquet' (format parquet)"
+    )
+
+
+def write_sheet(sheet: Any, rows: Rows, header: list[str]) -> None:
+    """Numbers as numbers, as a person types them; texts that look like numbers only in codes."""
+    sheet.write_row(0, 0, header)
+    for number, row in enumerate(rows[1:], start=1):
+        for column, cell in enumerate(row):
+            try:
+                sheet.write_number(number, column, float(cell))
+            except ValueError:
+                sheet.write_string(number, column, cell)
+
+
+def as_workbook(source: Path, folder: Path) -> None:
+    rows = rows_of(source)
+    with xlsxwriter.Workbook(folder / f"{source.stem}.xlsx") as book:
+        write_sheet(book.add_worksheet("Sheet1"), rows, rows[0])
+
+
+def as_one_workbook(sources: list[Path], folder: Path) -> None:
+    """A sheet for each table, sheets and headers in Chinese, and one that explains."""
+    with xlsxwriter.Workbook(folder / "2023年度报送.xlsx") as book:
+        book.add_worksheet("说明").write_string(0, 0, "填报说明")
+        for source in sources:
+            table = landing_contract()[source.stem]
+            labels = {c.name: c.label_zh for c in table.columns}
+            rows = rows_of(source)
+            write_sheet(book.add_worksheet(table.label_zh), rows, [labels[c] for c in rows[0]])
+
+
+@pytest.mark.parametrize("convert", [as_gb18030, as_gzip, as_parquet, as_workbook])
+def test_each_format_gives_the_same_marts(
+    convert: Callable[[Path, Path], None], two_departments: Published, tmp_path: Path
+) -> None:
+    folder = tmp_path / "landing" / "2023"
+    folder.mkdir(parents=True)
+    for source in (LANDING / "2023").glob("*.csv"):
+        convert(source, folder)
+    assert_same_marts(tmp_path, two_departments, row_offset=int(convert is as_parquet))
+
+
+def test_one_workbook_gives_the_same_marts(two_departments: Published, tmp_path: Path) -> None:
+    folder = tmp_path / "landing" / "2023"
+    folder.mkdir(parents=True)
+    as_one_workbook(sorted((LANDING / "2023").glob("*.csv")), folder)
+    assert_same_marts(tmp_path, two_departments, row_offset=0)
+
+
+def assert_same_marts(folder: Path, expected: Published, row_offset: int) -> None:
+    """The same rows; of the evidence all but the file, its checksum and the load."""
+    published = Published(folder / "warehouse")
+    assert build(folder / "landing", published.warehouse) == {2023: []}
+    found, wanted = published.tables(), expected.tables()
+    del found["fct_evidence"], wanted["fct_evidence"]
+    assert found == wanted
+    evidence = (
+        "select * exclude (source_file, source_sha256, load_id, source_row), "
+        "source_row + {} as source_row from fct_evidence order by all"
+    )
+    assert published.rows(evidence.format(row_offset)) == expected.rows(evidence.format(0))
+
+
+@pytest.fixture
+def con() -> Any:
+    with duckdb.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write(
+        tmp_path / "2023" / "departments.csv", DEPARTMENTS + "A,2023,甲,department,,深圳市,南山区\n"
+    )
+    return tmp_path
+
+
+def workbook(path: Path, rows: list[list[Any]], sheet: str = "x") -> Any:
+    book = xlsxwriter.Workbook(path, {"default_date_format": "yyyy-mm-dd"})
+    page = book.add_worksheet(sheet)
+    for number, row in enumerate(rows):
+        page.write_row(number, 0, row)
+    return book
+
+
+def test_rows_of_a_sheet_are_those_that_a_person_sees(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    header = ["单位编码", "预算年度", "预算科目", "决算支出数", "金额单位"]
+    rows = [[], header, ["A", 2023, "total", 0.1 + 0.2, "元"], [], ["A", 2023, "basic", "x", "元"],
+            ["A", 2023, "project", 1e-7, "元"]]  # fmt: skip
+    workbook(folder / "2023" / "budgets.xlsx", rows).close()
+    module.load_year(con, folder, 2023)
+    loaded = con.execute(
+        "select source_row, cast(executed as varchar) from raw.budgets order by 1"
+    ).fetchall()
+    assert loaded == [(3, "0.300000000000"), (6, "0.000000100000")]
+    ((name, number, unit, column, value, _),) = rejected(con)
+    assert (name, number, unit, column, value) == ("2023/budgets.xlsx", 5, "A", "executed", "x")
+
+
+def test_cells_beyond_the_header_are_not_lost(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    rows = [["unit_code", "fiscal_year", "item"], ["A", 2023, "three_public", "", 7]]
+    workbook(folder / "2023" / "public_expenses.xlsx", rows).close()
+    module.load_year(con, folder, 2023)
+    ((_, number, unit, _, _, reason),) = rejected(con)
+    assert (number, unit) == (2, "A")
+    assert "Expected Number of Columns: 3" in reason
+
+
+def merged(path: Path) -> None:
+    book = workbook(path, [["unit_code", "fiscal_year", "item"]])
+    book.worksheets()[0].merge_range(1, 0, 2, 0, "A")
+    book.close()
+
+
+def two_sheets(path: Path) -> None:
+    book = workbook(path, [["unit_code", "fiscal_year", "item"]])
+    book.add_worksheet("y")
+    book.close()
+
+
+def renamed_xls(path: Path) -> None:
+    path.write_bytes(bytes.fromhex("d0cf11e0a1b11ae1") + b"\0" * 600)
+
+
+def truncated(path: Path) -> None:
+    workbook(path, [["unit_code", "fiscal_year", "item"]]).close()
+    path.write_bytes(path.read_bytes()[:-200])
+
+
+def bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        block = b"\0" * 2**20
+        with archive.open("xl/workbook.xml", "w", force_zip64=True) as entry:
+            for _ in range(4 * 2**10 + 1):
+                entry.write(block)
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "reason"),
+    [
+        ("public_expenses.xlsx", merged, "row 2 column 1: merged cells; unmerge and fill them"),
+        ("public_expenses.xlsx", two_sheets, "2 sheets (x, y); expected one"),
+        ("public_expenses.xlsx", renamed_xls, "cannot be opened as an .xlsx workbook"),
+        ("public_expenses.xlsx", truncated, "cannot be opened as an .xlsx workbook"),
+        ("public_expenses.xlsx", bomb, "unpacks to more than 4 GiB"),
+        ("报送.xlsx", two_sheets, "sheet x: 'x' is no table of the landing contract"),
+        ("public_expenses.parquet", renamed_xls, "cannot be read as Parquet"),
+        ("public_expenses.csv.gz", renamed_xls, "cannot be unpacked"),
+    ],
+)
+def test_a_file_that_cannot_be_opened_refuses_the_year(
+    name: str,
+    make: Callable[[Path], None],
+    reason: str,
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+) -> None:
+    make(folder / "2023" / name)
+    found = refusal(con, folder)
+    assert reason in found[0]
+    assert found[0].startswith(f"2023/{name}")
+
+
+def test_every_file_at_fault_is_named(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    write(folder / "2023" / "budgets.csv", BUDGETS.replace("executed", "excuted"))
+    write(folder / "2023" / "petitions.csv", "unit_code,channel\n")
+    with pytest.raises(LandingRefused) as refused:
+        module.load_year(con, folder, 2023)
+    assert [reason.split(":")[0] for reason in refused.value.reasons] == [
+        "2023/budgets.csv row 1 column 6",
+        "2023/petitions.csv row 1",
+    ]
