@@ -14,6 +14,7 @@ import pytest
 from orchestration.project import PROJECT_DIR
 
 LANDING = PROJECT_DIR / "data" / "landing"
+DEPARTMENTS = "unit_code,fiscal_year,unit_name,unit_type,parent_unit_code,city,district\n"
 
 
 class Published:
@@ -95,6 +96,26 @@ def jixiao(*arguments: str, cwd: Path = PROJECT_DIR) -> "subprocess.CompletedPro
         text=True,
         check=False,
     )
+
+
+@pytest.fixture
+def con() -> Iterator[duckdb.DuckDBPyConnection]:
+    with duckdb.connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A landing folder with the smallest year that loads."""
+    write(
+        tmp_path / "2023" / "departments.csv", DEPARTMENTS + "A,2023,甲,department,,深圳市,南山区\n"
+    )
+    return tmp_path
+
+
+def write(path: Path, content: str | bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def append_rows(path: Path, *rows: str) -> None:

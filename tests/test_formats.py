@@ -14,8 +14,8 @@ import xlsxwriter
 from orchestration import landing as module
 from orchestration.contract import landing_contract
 from orchestration.faults import LandingRefused
-from tests.conftest import LANDING, Published, build
-from tests.test_landing import BUDGETS, DEPARTMENTS, refusal, rejected, write
+from tests.conftest import LANDING, Published, build, write
+from tests.test_landing import BUDGETS, refusal, rejected
 
 Rows = list[list[str]]
 
@@ -103,20 +103,6 @@ def assert_same_marts(folder: Path, expected: Published, row_offset: int) -> Non
         "source_row + {} as source_row from fct_evidence order by all"
     )
     assert published.rows(evidence.format(row_offset)) == expected.rows(evidence.format(0))
-
-
-@pytest.fixture
-def con() -> Any:
-    with duckdb.connect() as connection:
-        yield connection
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    write(
-        tmp_path / "2023" / "departments.csv", DEPARTMENTS + "A,2023,甲,department,,深圳市,南山区\n"
-    )
-    return tmp_path
 
 
 def workbook(path: Path, rows: list[list[Any]], sheet: str = "x") -> Any:

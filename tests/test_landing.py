@@ -1,7 +1,6 @@
 """Loading: typed by the contract, every row loaded or rejected, every fault said in a sentence."""
 
 import random
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,30 +12,9 @@ from hypothesis import strategies as st
 from orchestration import landing as module
 from orchestration.contract import landing_contract
 from orchestration.faults import LandingRefused
-from tests.conftest import append_rows
+from tests.conftest import DEPARTMENTS, append_rows, write
 
-DEPARTMENTS = "unit_code,fiscal_year,unit_name,unit_type,parent_unit_code,city,district\n"
 BUDGETS = "unit_code,fiscal_year,budget_line,initial_budget,adjusted_budget,executed,amount_unit\n"
-
-
-@pytest.fixture
-def con() -> Iterator[duckdb.DuckDBPyConnection]:
-    with duckdb.connect() as connection:
-        yield connection
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    """A landing folder with the smallest year that loads."""
-    write(
-        tmp_path / "2023" / "departments.csv", DEPARTMENTS + "A,2023,甲,department,,深圳市,南山区\n"
-    )
-    return tmp_path
-
-
-def write(path: Path, content: str | bytes) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(content if isinstance(content, bytes) else content.encode())
 
 
 def load(con: duckdb.DuckDBPyConnection, folder: Path) -> list[module.Load]:
