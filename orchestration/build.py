@@ -56,7 +56,7 @@ class Build(dg.ConfigurableResource):  # type: ignore[type-arg]
         except LandingRefused as refused:
             raise refusal(refused.reasons) from None
         finally:
-            logger.info("%s  %-8s %5.1f s  %s", year, name, time.monotonic() - started, step.told)
+            logger.info("%s  %-15s %5.1f s  %s", year, name, time.monotonic() - started, step.told)
 
 
 class Step:

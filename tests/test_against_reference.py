@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from orchestration import report
 from orchestration.project import SEEDS_DIR
 from tests.conftest import LANDING, Published, build
 from tests.reference import DEFINED, Rubric, departments, fraction, read
@@ -97,6 +98,24 @@ def test_synthetic_departments_reach_every_status(synthetic: tuple[Path, Publish
     }  # fmt: skip
     (scored,) = published.rows("select count(*) from fct_evaluations where status = 'scored'")
     assert scored[0] > DEPARTMENTS
+
+
+def test_a_city_is_shown_in_summary(
+    synthetic: tuple[Path, Published], capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, published = synthetic
+    assert report.show(published.warehouse, [2023])
+    out = capsys.readouterr().out
+    lines = [line.split() for line in out.splitlines() if line.startswith("2023  ")]
+    counts = published.rows(
+        "select count(*), count(*) filter (where status = 'scored') from fct_evaluations "
+        "where rubric_id = 'shenzhen_2023' and fiscal_year = 2023"
+    )
+    assert [line[1] for line in lines] == ["nanshan_2023", "yantian_2023", "shenzhen_2023"]
+    assert [(int(line[3]), int(line[4])) for line in lines[-1:]] == counts
+    # The reasons of the first departments, and where the others are.
+    assert sum("缺少：" in line for line in out.splitlines()) == report.SHOWN_REASONS
+    assert "more: marts.fct_evaluations, status_reason" in out
 
 
 def test_evidence_suffices_to_recompute_every_measure(
