@@ -13,6 +13,7 @@ from orchestration.files import LandedFile, find_files
 from orchestration.ledger import ensure_table
 from orchestration.readers import READERS
 
+TOLD_ROWS = 20
 LINEAGE = {
     "load_id": "varchar",
     "source_file": "varchar",
@@ -242,10 +243,11 @@ def _refuse_rows_without_unit(con: duckdb.DuckDBPyConnection, table: Table) -> N
         "where unit_code is null order by all"
     ).fetchall()
     if rows:
-        raise LandingRefused(
-            [
-                f"{file} row {row} column unit_code: empty or not to be found, so the row names no "
-                "department; expected its unit_code"
-                for file, row in rows
-            ]
-        )
+        reasons = [
+            f"{file} row {row} column unit_code: empty or not to be found, so the row names no "
+            "department; expected its unit_code"
+            for file, row in rows[:TOLD_ROWS]
+        ]
+        if len(rows) > TOLD_ROWS:
+            reasons.append(f"{table.name}: and {len(rows) - TOLD_ROWS} more such rows")
+        raise LandingRefused(reasons)

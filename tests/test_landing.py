@@ -204,6 +204,16 @@ def test_a_file_at_fault_refuses_the_year(
     assert con.execute("from raw.departments").fetchall() == before
 
 
+def test_of_many_rows_at_fault_the_first_are_told(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    write(folder / "2023" / "budgets.csv", BUDGETS + ",2023,total,1,2,3,元\n" * 100)
+    reasons = refusal(con, folder)
+    assert len(reasons) == 21
+    assert reasons[0].startswith("2023/budgets.csv row 2 column unit_code")
+    assert reasons[-1] == "budgets: and 80 more such rows"
+
+
 def test_without_departments_nothing_can_be_evaluated(
     con: duckdb.DuckDBPyConnection, folder: Path
 ) -> None:
