@@ -53,7 +53,7 @@ def _is_year(name: str) -> bool:
     return len(name) == 4 and name.isascii() and name.isdigit()
 
 
-def find_files(landing: Path, year: int) -> list[LandedFile]:
+def find_files(landing: Path, year: int) -> tuple[list[LandedFile], list[str]]:
     """The files of a year with the tables they deliver.
 
     Args:
@@ -61,11 +61,12 @@ def find_files(landing: Path, year: int) -> list[LandedFile]:
         year: The fiscal year, the name of a folder in it.
 
     Returns:
-        The files, by table and name; a workbook once for each table that it holds. Hidden files
+        The files, by table and name, a workbook once for each table that it holds; and a line for
+        each file that is no table of the contract or cannot be read in its format. Hidden files
         and `~$…` are passed over.
 
     Raises:
-        LandingRefused: A file is no table of the contract, or cannot be read in its format.
+        LandingRefused: The year has no folder.
     """
     if not (landing / str(year)).is_dir():
         raise LandingRefused([f"{landing / str(year)}: no such folder; expected the year's files"])
@@ -76,10 +77,8 @@ def find_files(landing: Path, year: int) -> list[LandedFile]:
             files += _tables_of(path, path.relative_to(landing).as_posix(), table_name)
         except LandingRefused as refused:
             reasons += refused.reasons
-    if reasons:
-        raise LandingRefused(reasons)
     order = list(landing_contract())
-    return sorted(files, key=lambda f: (order.index(f.table.name), f.name))
+    return sorted(files, key=lambda f: (order.index(f.table.name), f.name)), reasons
 
 
 def _delivered(folder: Path) -> Iterator[tuple[Path, str]]:

@@ -69,13 +69,12 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
     Raises:
         LandingRefused: A whole file is at fault, or a row names no department. Nothing is changed.
     """
-    files = find_files(landing, year)
-    if not any(file.table.name == "departments" for file in files):
-        raise LandingRefused(
-            [f"{year}: no departments file; expected {year}/departments.csv with a row for each"]
-        )
     # Everything is read before anything is written, so that every fault of every file is told.
-    reasons: list[str] = []
+    files, reasons = find_files(landing, year)
+    if not any(file.table.name == "departments" for file in files):
+        reasons.append(
+            f"{year}: no departments file; expected {year}/departments.csv with a row for each"
+        )
     delivered = {
         table: [file for file in files if file.table == table]
         for table in landing_contract().values()

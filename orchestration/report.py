@@ -47,6 +47,17 @@ REASONS = """
     where list_contains($years, e.fiscal_year) and e.status_reason is not null
     order by all
 """
+# What no status tells: warnings, and the findings of departments that have no evaluation.
+OTHER_FINDINGS = """
+    select f.message_zh
+    from marts.fct_findings as f
+    left join (select distinct unit_code, fiscal_year from marts.fct_evaluations) as e
+        using (unit_code, fiscal_year)
+    where
+        list_contains($years, f.fiscal_year)
+        and (f.severity = 'warning' or e.unit_code is null)
+    order by all
+"""
 NUMBERS = ("total", "printed", "difference", "departments", "scored", "incomplete", "blocked",
            "lowest", "median", "highest")  # fmt: skip
 
@@ -70,15 +81,21 @@ def show(warehouse: Path, years: list[int]) -> bool:
         console = Console(width=240)
         console.print(_table(con.execute(SUMMARY if is_city else EVALUATIONS, {"years": years})))
         reasons = [reason for (reason,) in con.execute(REASONS, {"years": years}).fetchall()]
+        findings = [line for (line,) in con.execute(OTHER_FINDINGS, {"years": years}).fetchall()]
         notes = ledger.outdated(con)
-    # Printed as they are: a console would cut them.
-    for line in reasons[:SHOWN_REASONS]:
-        print(line)
-    if len(reasons) > SHOWN_REASONS:
-        print(f"and {len(reasons) - SHOWN_REASONS} more: marts.fct_evaluations, status_reason")
+    _print_first(reasons, "marts.fct_evaluations, status_reason")
+    _print_first(findings, "marts.fct_findings")
     for note in notes:
         print(note)
     return bool(reasons)
+
+
+def _print_first(lines: list[str], where: str) -> None:
+    """Print lines as they are (a console would cut them), and where the further ones stand."""
+    for line in lines[:SHOWN_REASONS]:
+        print(line)
+    if len(lines) > SHOWN_REASONS:
+        print(f"and {len(lines) - SHOWN_REASONS} more: {where}")
 
 
 def _table(result: Any) -> Table:

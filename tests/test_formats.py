@@ -196,9 +196,11 @@ def test_a_file_that_cannot_be_opened_refuses_the_year(
 def test_every_file_at_fault_is_named(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     write(folder / "2023" / "budgets.csv", BUDGETS.replace("executed", "excuted"))
     write(folder / "2023" / "petitions.csv", "unit_code,channel\n")
+    write(folder / "2023" / "notes.doc", "x")
     with pytest.raises(LandingRefused) as refused:
         module.load_year(con, folder, 2023)
     assert [reason.split(":")[0] for reason in refused.value.reasons] == [
+        "2023/notes.doc",
         "2023/budgets.csv row 1 column 6",
         "2023/petitions.csv row 1",
     ]
