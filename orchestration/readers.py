@@ -9,6 +9,7 @@ import codecs
 import csv
 import gzip
 import io
+import re
 import tempfile
 import zlib
 from collections.abc import Callable, Iterable, Iterator
@@ -95,7 +96,7 @@ def read_parquet(con: duckdb.DuckDBPyConnection, file: LandedFile) -> Iterator[R
         LandingRefused: It is no Parquet file, or its columns are not those of its table.
     """
     try:
-        described = con.execute("describe from read_parquet(?)", [str(file.path)]).fetchall()
+        described = con.execute(f"describe from read_parquet({_path(str(file.path))})").fetchall()
     except duckdb.Error as error:
         why = str(error).splitlines()[0]
         raise LandingRefused(
@@ -113,7 +114,7 @@ def read_parquet(con: duckdb.DuckDBPyConnection, file: LandedFile) -> Iterator[R
     yield Records(
         f"""(
             select {cells}, file_row_number + 1 as source_row, false as is_blank
-            from read_parquet({_literal(str(file.path))}, file_row_number = true)
+            from read_parquet({_path(str(file.path))}, file_row_number = true)
         )""",
         columns,
         first_row=1,
@@ -309,7 +310,7 @@ def _csv_records(
                 {cells}, cast(null as bigint) as source_row,
                 coalesce({filled}) is null as is_blank
             from read_csv(
-                {_literal(path)}, auto_detect = false, header = true, delim = ',', quote = '"',
+                {_path(path)}, auto_detect = false, header = true, delim = ',', quote = '"',
                 escape = '"', new_line = '\\n', columns = {{{types}}}, store_rejects = true
             )
         )""",
@@ -319,8 +320,10 @@ def _csv_records(
     )
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+def _path(path: str) -> str:
+    """A path as SQL; DuckDB takes brackets, stars and question marks for a pattern."""
+    literal = re.sub(r"[*?\[]", r"[\g<0>]", path).replace("'", "''")
+    return f"'{literal}'"
 
 
 def _header(file: LandedFile, line: str) -> list[Column]:
@@ -339,6 +342,16 @@ def match_header(file: LandedFile, header: list[str], row: int = 1) -> list[Colu
         LandingRefused: A column is unknown or occurs twice, or a key column is missing.
     """
     by_name = {c.name: c for c in file.table.columns} | {c.label_zh: c for c in file.table.columns}
+    if not any(header):
+        raise LandingRefused([f"{file.told}: empty; expected a header row of {file.table.name}"])
+    expected = ", ".join(column.name for column in file.table.columns)
+    if not any(name.strip().lower() in by_name for name in header):
+        raise LandingRefused(
+            [
+                f"{file.told} row {row}: {','.join(header)[:80]!r} is no header of "
+                f"{file.table.name}; expected {expected}, or their Chinese labels"
+            ]
+        )
     reasons: list[str] = []
     found: list[Column] = []
     for position, cell in enumerate(header, start=1):
@@ -349,7 +362,7 @@ def match_header(file: LandedFile, header: list[str], row: int = 1) -> list[Colu
             hint = f"did you mean {near[0]}? " if near else ""
             reasons.append(
                 f"{file.told} row {row} column {position}: {name!r} is no column of "
-                f"{file.table.name}; {hint}expected {', '.join(c.name for c in file.table.columns)}"
+                f"{file.table.name}; {hint}expected {expected}"
             )
         elif column in found:
             reasons.append(
@@ -357,9 +370,7 @@ def match_header(file: LandedFile, header: list[str], row: int = 1) -> list[Colu
             )
         else:
             found.append(column)
-    if not header:
-        reasons.append(f"{file.told}: empty; expected a header row of {file.table.name}")
-    elif missing := [c.name for c in file.table.columns if c.is_key and c not in found]:
+    if missing := [c.name for c in file.table.columns if c.is_key and c not in found]:
         reasons.append(
             f"{file.told} row {row}: the key column {', '.join(missing)} is missing; add it"
         )
