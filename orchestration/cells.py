@@ -30,7 +30,7 @@ def typed_select(table: Table, year: int) -> str:
         }} end"""
         for column in table.columns
     )
-    typed = ", ".join(f'{_typed(column)} as "{column.name}"' for column in table.columns)
+    typed = ", ".join(f'{_loaded(column, year)} as "{column.name}"' for column in table.columns)
     return f"""
         select
             {typed},
@@ -84,11 +84,18 @@ def _typed(column: Column) -> str:
             )
 
 
+def _loaded(column: Column, year: int) -> str:
+    """A typed cell, and what an empty one stands for where that is not null."""
+    if column.name == "fiscal_year" and not column.is_key:
+        return f"coalesce({_typed(column)}, {year})"
+    return f"coalesce({_typed(column)}, '')" if column.may_be_empty else _typed(column)
+
+
 def _fault(column: Column, table: Table, year: int) -> str:
     """The SQL condition that is true where a cell cannot be taken."""
     text, typed = NO_TEXT.format(_quoted(column)), _typed(column)
     conditions = [f"({text} is not null and ({typed}) is null)"]
-    if column.is_key:
+    if column.is_required or (column.is_key and not column.may_be_empty):
         conditions.append(f"{text} is null")
     if column.name == "fiscal_year":
         conditions.append(f"({typed}) != {year}")
@@ -126,7 +133,8 @@ def _expectation(column: Column, table: Table, year: int) -> str:
         expected = f"expected a whole number from {column.minimum} to {column.maximum}"
     else:
         expected = {
-            "varchar": "expected a value, the row's key may not be empty",
+            "varchar": "expected a value"
+            + (", the row's key may not be empty" if column.is_key else ""),
             "integer": "expected a whole number",
             "boolean": "expected true or false",
             "date": "expected a day that exists, as 2023-12-31",

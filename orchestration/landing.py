@@ -6,6 +6,7 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration import corrections
 from orchestration.cells import typed_select
 from orchestration.contract import Table, landing_contract
 from orchestration.faults import LandingRefused
@@ -91,8 +92,11 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
         _create_tables(con)
         for table in delivered:
             _remove(con, table, year)
+        for table in filter(delivered.get, delivered):
+            _insert(con, table, year)
+        corrections.apply(con, year)
         loads = [
-            load for table in filter(delivered.get, delivered) for load in _insert(con, table, year)
+            load for table in filter(delivered.get, delivered) for load in _loads(con, table, year)
         ]
     except BaseException:
         con.rollback()
@@ -105,7 +109,7 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("create schema if not exists raw")
     for table in landing_contract().values():
         columns = {column.name: column.data_type for column in table.columns}
-        ensure_table(con, f"raw.{table.name}", columns | LINEAGE)
+        ensure_table(con, f"raw.{table.name}", columns | LINEAGE | corrections.COLUMN)
     ensure_table(con, "audit.loads", LOADS)
     ensure_table(con, "audit.rejected_rows", REJECTED_ROWS)
 
@@ -119,7 +123,7 @@ def _remove(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> None:
         )
 
 
-def _insert(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> list[Load]:
+def _insert(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> None:
     """Write what was read of a table, and account for it in the ledger."""
     names = ", ".join(f'"{c.name}"' for c in table.columns)
     con.execute(
@@ -159,6 +163,9 @@ def _insert(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> list[Loa
         """,
         {"year": year, "table": table.name},
     )
+
+
+def _loads(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> list[Load]:
     return [
         Load(table.name, *row)
         for row in con.execute(
