@@ -198,7 +198,10 @@ def _correct(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> None:
         set corrections = corrected.corrections
         from (
             select
-                load_id, source_row, map(list(corrected_column), list(typed.shown)) as corrections
+                load_id, source_row, map(
+                    list(corrected_column order by correction_no),
+                    list(typed.shown order by correction_no)
+                ) as corrections
             from correcting inner join typed using (correction_no)
             group by load_id, source_row
         ) as corrected
