@@ -10,6 +10,7 @@ from typing import Any
 import duckdb
 import pytest
 
+from orchestration import corrections
 from orchestration import landing as module
 from orchestration.contract import Column, Table, landing_contract
 from tests.conftest import LANDING, Published, build, write
@@ -248,6 +249,11 @@ def test_a_correction_taken_back_no_longer_counts(
     for _ in range(2):
         load_corrections(con, delivered, row)
         assert applied(con) == {("public_expenses", "budgeted"): "1"}
+    # Where the row itself is not loaded anew it is cleared as well.
+    con.execute("delete from raw.corrections")
+    corrections.apply(con, 2023)
+    assert applied(con) == {}
+    load(con, delivered)
     (delivered / "2023" / "corrections.csv").unlink()
     load(con, delivered)
     assert applied(con) == {}
