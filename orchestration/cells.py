@@ -45,7 +45,7 @@ def typed_select(
     return f"""
         select
             * exclude ({", ".join(_text(c) for c in table.columns)}, {own})
-            replace ({", ".join(f'"{c.name} typed" as "{c.name}"' for c in table.columns)}),
+            replace ({", ".join(f'{_loaded(c, year)} as "{c.name}"' for c in table.columns)}),
             case when {" or ".join(faulty.values())}
                 then list_filter([{faults}], f -> f is not null)
             end as faults
@@ -99,13 +99,21 @@ def _number_text(column: Column) -> str:
     )
 
 
+def _loaded(column: Column, year: int) -> str:
+    """A typed cell, and what an empty one stands for where that is not null."""
+    typed = f'"{column.name} typed"'
+    if column.name == "fiscal_year" and not column.is_key:
+        return f"coalesce({typed}, {year})"
+    return f"coalesce({typed}, '')" if column.may_be_empty else typed
+
+
 def _fault(column: Column, table: Table, year: int) -> str:
     """The SQL condition that is true where a cell cannot be taken, and never null."""
     text, typed = _text(column), f'"{column.name} typed"'
     conditions = []
     if column.data_type != "varchar":
         conditions.append(f"({typed} is null and {text} is not null)")
-    if column.is_key:
+    if column.is_required or (column.is_key and not column.may_be_empty):
         conditions.append(f"{text} is null")
     if column.name == "fiscal_year":
         conditions.append(f"coalesce({typed} != {year}, false)")
@@ -141,7 +149,8 @@ def _expectation(column: Column, table: Table, year: int) -> str:
         expected = f"expected a whole number from {column.minimum} to {column.maximum}"
     else:
         expected = {
-            "varchar": "expected a value, the row's key may not be empty",
+            "varchar": "expected a value"
+            + (", the row's key may not be empty" if column.is_key else ""),
             "integer": "expected a whole number",
             "boolean": "expected true or false",
             "date": "expected a day that exists, as 2023-12-31",

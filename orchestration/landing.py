@@ -9,7 +9,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import cells, readers, workbook
+from orchestration import cells, corrections, readers, workbook
 from orchestration.contract import Table, landing_contract
 from orchestration.faults import LandingRefused
 from orchestration.files import LandedFile, find_files
@@ -124,6 +124,7 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
             _remove_others(con, table, year, kept[table])
             if is_read:
                 _insert(con, table, year)
+        corrections.apply(con, year)
     except BaseException:
         con.rollback()
         raise
@@ -145,7 +146,7 @@ def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("create schema if not exists raw")
     for table in landing_contract().values():
         columns = {column.name: column.data_type for column in table.columns}
-        ensure_table(con, f"raw.{table.name}", columns | LINEAGE)
+        ensure_table(con, f"raw.{table.name}", columns | LINEAGE | corrections.COLUMN)
     ensure_table(con, "audit.loads", LOADS)
     ensure_table(con, "audit.rejected_rows", REJECTED_ROWS)
 
@@ -293,6 +294,8 @@ def _arrivals(table: Table, files: list[LandedFile]) -> list[_Arrival]:
 
 def _known(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> set[str]:
     """The loads that the files need not be read for again: read as now, and nothing rejected."""
+    if table.always_read:
+        return set()
     rows = con.execute(
         """
         select load_id from audit.loads

@@ -91,15 +91,19 @@ def test_one_workbook_gives_the_same_marts(two_departments: Published, tmp_path:
 
 
 def assert_same_marts(folder: Path, expected: Published, row_offset: int) -> None:
-    """The same rows; of the evidence all but the file, its checksum and the load."""
+    """The same rows; of the evidence all but the file, its checksum and the load.
+
+    The sentence on a correction names its file and row.
+    """
     published = Published(folder / "warehouse")
     assert build(folder / "landing", published.warehouse) == {2023: []}
     found, wanted = published.tables(), expected.tables()
     del found["fct_evidence"], wanted["fct_evidence"]
     assert found == wanted
     evidence = (
-        "select * exclude (source_file, source_sha256, load_id, source_row), "
-        "source_row + {} as source_row from fct_evidence order by all"
+        "select * exclude (source_file, source_sha256, load_id, source_row, correction), "
+        "source_row + {} as source_row, split_part(correction, '（2023/', 1) as correction "
+        "from fct_evidence order by all"
     )
     assert published.rows(evidence.format(row_offset)) == expected.rows(evidence.format(0))
 

@@ -16,7 +16,8 @@ weights as (
         facts.load_id,
         facts.source_row,
         facts.fact,
-        facts.value
+        facts.value,
+        facts.corrections
     from facts
     inner join (select distinct input_table, weight_column from inputs) as weighted
         on facts.table_name = weighted.input_table and facts.fact = weighted.weight_column
@@ -25,6 +26,7 @@ weights as (
 select
     facts.unit_code,
     run_years.fiscal_year,
+    facts.fiscal_year as delivered_year,
     inputs.measure_code,
     inputs.alternative,
     inputs.role,
@@ -38,9 +40,10 @@ select
     ) as weight,
     case
         when inputs.aggregate = 'sum' then facts.value
-        when facts.delivered_value is not null then 1
+        when {{ cell_as_corrected('facts') }} is not null then 1
     end as value,
     facts.delivered_value,
+    map_concat(facts.corrections, weights.corrections) as corrections,
     facts.amount_unit,
     facts.source_file,
     facts.source_sha256,
