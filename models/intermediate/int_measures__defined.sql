@@ -18,12 +18,10 @@ rival_definitions as (
 -- A rival definition is formed as the measure that it stands in for.
 select
     measure_code,
-    quotient,
-    false as is_rival
+    quotient
 from measures
 union all
 select
     measure_code,
-    quotient,
-    true as is_rival
+    quotient
 from rival_definitions

@@ -21,7 +21,10 @@ variants as (
 ),
 
 rivals as (
-    select * from {{ ref('rival_measures') }}
+    select
+        *,
+        case when divisor = 1 then '' else ' ÷ ' || {{ plain_text('divisor') }} end as divisor_text
+    from {{ ref('rival_measures') }}
 ),
 
 -- A quotient too large to be printed is no explanation.
@@ -78,8 +81,7 @@ candidates as (
         rivals.sort_order as rival_order,
         rivals.reason_zh || '：' || measures.numerator_text
         || case when measures.denominator != 1 then ' ÷ ' || measures.denominator_text else '' end
-        || case when rivals.divisor != 1 then ' ÷ ' || {{ plain_text('rivals.divisor') }} else '' end
-            as reason_zh,
+        || rivals.divisor_text as reason_zh,
         {{ quotient('measures.own_value', 'rivals.divisor') }} as value
     from mismatching
     inner join rivals
@@ -94,9 +96,7 @@ candidates as (
         mismatching.*,
         'rival' as definition,
         rivals.sort_order as rival_order,
-        rivals.reason_zh || '：' || figures.printed
-        || case when rivals.divisor != 1 then ' ÷ ' || {{ plain_text('rivals.divisor') }} else '' end
-            as reason_zh,
+        rivals.reason_zh || '：' || figures.printed || rivals.divisor_text as reason_zh,
         {{ quotient('figures.printed_value', 'rivals.divisor * figures.percent') }} as value
     from mismatching
     inner join rivals on mismatching.measure_code = rivals.measure_code and rivals.is_reported

@@ -28,15 +28,17 @@ with unknown as (
         'seeds/{{ referred | join('.csv or seeds/') }}.csv' as referred_files,
         count(*) as rows_count
     from {{ ref(seed) }} as referring
-    {%- for referred_seed, referred_columns in referred.items() %}
-    anti join {{ ref(referred_seed) }} as referred_{{ loop.index }}
+    anti join (
+        {%- for referred_seed, referred_columns in referred.items() %}
+        select {{ referred_columns | join(', ') }} from {{ ref(referred_seed) }}
+        {{ "union all" if not loop.last }}
+        {%- endfor %}
+    ) as referred
         on
             true
-            {%- set number = loop.index %}
             {%- for column in columns %}
-            and referring.{{ column }} = referred_{{ number }}.{{ referred_columns[loop.index0] }}
+            and referring.{{ column }} = referred.{{ (referred.values() | first)[loop.index0] }}
             {%- endfor %}
-    {%- endfor %}
     where ({{ columns | join(' || ') }}) is not null
     group by {{ columns | join(', ') }}
     {{ "union all" if not loop.last }}
