@@ -58,7 +58,8 @@ without_numerator as (
 faults as (
     select
         {{ seed_row('rival_measures', ['rival_code']) }} as seed_row,
-        'found it for measures of the quotients ' || string_agg(distinct quotient, ', ' order by quotient)
+        'found it for measures of the quotients '
+        || string_agg(distinct quotient, ', ' order by quotient)
         || ', expected one quotient; make a rival of its own for each' as fault
     from rivals
     group by rival_code
