@@ -2,9 +2,18 @@ with facts as (
     select * from {{ ref('int_facts__delivered') }}
 ),
 
+wanted_rivals as (
+    select * from {{ ref('int_rivals__wanted') }}
+),
+
 inputs as (
     select * from {{ ref('int_measure_inputs__resolved') }}
-    where input_measure is null
+    where
+        input_measure is null
+        and (
+            is_rival is not true
+            or measure_code in (select wanted.measure_code from wanted_rivals as wanted)
+        )
 ),
 
 run_years as (
@@ -61,3 +70,9 @@ left join weights
         facts.load_id = weights.load_id
         and facts.source_row = weights.source_row
         and inputs.weight_column = weights.fact
+where
+    inputs.is_rival is not true
+    or (facts.unit_code, run_years.fiscal_year, inputs.measure_code) in (
+        select (wanted.unit_code, wanted.fiscal_year, wanted.measure_code)
+        from wanted_rivals as wanted
+    )
