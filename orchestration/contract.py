@@ -20,6 +20,7 @@ class Column:
         label_zh: Chinese label, accepted as header too.
         is_key: Part of the row's key; never empty.
         is_amount: Money in the unit that the row's `amount_unit` says.
+        is_signed: An amount that may be negative.
         is_percent: A percentage, which may be written with its sign.
         accepted_values: The codes it takes; empty for any.
         minimum: Least value, where there is one.
@@ -33,11 +34,17 @@ class Column:
     label_zh: str
     is_key: bool = False
     is_amount: bool = False
+    is_signed: bool = False
     is_percent: bool = False
     accepted_values: tuple[str, ...] = ()
     minimum: int | None = None
     maximum: int | None = None
     yuan_per_unit: dict[str, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts something: every whole number that is no key."""
+        return self.data_type == "integer" and not self.is_key
 
 
 @dataclass(frozen=True)
@@ -87,6 +94,7 @@ def _column(node: dict[str, Any]) -> Column:
         label_zh=meta["label_zh"],
         is_key=meta.get("key", False),
         is_amount=meta.get("amount", False),
+        is_signed=meta.get("signed", False),
         is_percent=meta.get("percent", False),
         accepted_values=tuple(str(value) for value in meta.get("accepted_values", units)),
         minimum=meta.get("minimum"),
