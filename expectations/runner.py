@@ -201,7 +201,7 @@ def _shown(name: str, kind: str) -> str:
     if kind.startswith("DECIMAL"):
         whole, decimals = (f"split_part({text}, '.', {part})" for part in (1, 2))
         text = (
-            f"if({column} < 0, '-', '') || format('{{:,}}', abs(cast({whole} as bigint)))"
+            f"if({column} < 0, '-', '') || format('{{:,}}', abs(cast({whole} as hugeint)))"
             f" || coalesce('.' || nullif(rtrim({decimals}, '0'), ''), '')"
         )
     return f"coalesce({text}, '—')"

@@ -13,6 +13,7 @@
         'measure_code', 'alternative', 'role', 'input_table', 'input_key', 'input_column',
         'input_measure', 'aggregate', 'weight_column', 'year_offset',
     ]),
+    ('waivers', ['rule_id', 'unit_code', 'fiscal_year']),
 ] %}
 
 with repeated as (
