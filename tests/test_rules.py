@@ -17,8 +17,9 @@ from orchestration import dbt, ledger
 from orchestration.contract import landing_contract
 from orchestration.definitions import DELIVERED
 from orchestration.landing import load_year
-from orchestration.project import PROJECT_DIR
+from orchestration.project import PROJECT_DIR, SEEDS_DIR
 from tests.conftest import Published, append_rows, build
+from tests.synthetic import Generator
 
 Row = dict[str, str]
 Edit = Callable[[list[Row]], list[Row]]
@@ -332,6 +333,10 @@ CASES = [
            "budgets total：调整预算数 1,200,000 元 与上年调整预算数 1,100 元 相差 1000 倍以上，"
            "疑似金额单位（元、万元）混用；"
            "年初预算数 1,000,000 元 与上年年初预算数 1,000 元 相差 1000 倍以上，疑似金额单位（元、万元）混用"),
+    # Amounts and figures of any size are compared.
+    keeps("unit_mixup", {"projects": put("", budget_total="9000000000000000",
+                                         executed_total="9000000000000000"),
+                         "reported_figures": put("", printed="99999999999999999.99%")}),
     keeps("carryover_continuous", {"budgets": put("budget_line=carryover_in", executed="4900")}),
     breaks("carryover_continuous", {"budgets": put("budget_line=carryover_in", executed="4899.99")},
            "budgets carryover_in：年初结转结余 4,899.99 元 与上年年末结转结余 5,000 元 不符"),
@@ -591,6 +596,14 @@ def test_the_contradictions_of_the_two_reports(two_departments: Published) -> No
     ]  # fmt: skip
 
 
+def test_a_query_that_fails_names_its_rule(state: Path, tmp_path: Path) -> None:
+    database = copied(state, tmp_path)
+    with duckdb.connect(str(database)) as con:
+        con.execute("alter table marts.fct_indicator_scores rename column score to points_given")
+    with pytest.raises(RuntimeError, match="the query of the rule scores_in_range fails"):
+        runner.check(database, "marts")
+
+
 def test_every_violation_is_found_however_many(state: Path, tmp_path: Path) -> None:
     """The library returns 200 rows at most; the findings are all of them."""
     database = copied(state, tmp_path)
@@ -694,6 +707,48 @@ def test_a_waived_department_is_scored_and_its_finding_shown(
         ("execution_within_budget", "critical", True, True),
         ("waiver_in_force", "warning", False, False),
     ]
+
+
+def broken_city(folder: Path, departments: int, broken: list[Case]) -> tuple[Published, Published]:
+    """A city built with some broken departments, and without them."""
+    landing = Generator(11, SEEDS_DIR).landing(folder / "city", 2023, departments)
+    without, both = Published(folder / "without"), Published(folder / "both")
+    assert build(landing, without.warehouse) == {2023: []}
+    for file in (landing_of(folder / "broken", broken) / "2023").iterdir():
+        header, *lines = file.read_text("utf-8").splitlines()
+        beside = landing / "2023" / file.name
+        append_rows(beside, *(lines if beside.exists() else [header, *lines]))
+    assert build(landing, both.warehouse) == {2023: []}
+    return without, both
+
+
+def test_broken_departments_are_blocked_and_no_other_is_touched(tmp_path: Path) -> None:
+    critical = {rule.rule_id for rule in rules("delivered") if rule.severity == "critical"}
+    broken = [case for case in CASES if case.rule_id in critical and case.messages]
+    assert {case.rule_id for case in broken} == critical
+    without, both = broken_city(tmp_path, 400, broken)
+    units = {f"u{n:03}": case for n, case in enumerate(broken)}
+    found = both.rows("select unit_code, rule_id from fct_findings where severity = 'critical'")
+    for unit, case in units.items():
+        assert (unit, case.rule_id) in found
+    assert {unit for unit, _ in found} == set(units)
+    # One that is not in `departments` has no evaluation.
+    assert {
+        unit
+        for (unit,) in both.rows("select unit_code from fct_evaluations where status = 'blocked'")
+    } == {unit for unit, case in units.items() if case.rule_id != "known_unit"}
+    assert without.rows("select 1 from fct_evaluations where status = 'blocked'") == []
+    columns = defaultdict(list)
+    for name, column in both.rows(
+        "select table_name, column_name from duckdb_columns() where schema_name = 'marts'"
+    ):
+        if column not in ("load_id", "source_sha256"):  # of the file, which has other rows too
+            columns[name].append(column)
+    compared = {name: listed for name, listed in columns.items() if "unit_code" in listed}
+    assert len(compared) == 9
+    for name, listed in compared.items():
+        query = f"select {', '.join(listed)} from {name} where unit_code like 'syn-%' order by all"
+        assert both.rows(query) == without.rows(query), name
 
 
 def shown(rule: Rule) -> str:
