@@ -83,7 +83,7 @@ def _environment(entries: list[dict[str, Any]]) -> Environment:
     )
     tables = landing_contract().values()
     environment.globals.update(
-        keys={table.name: _record_key(table.key) for table in tables},
+        keys={table.name: table.record_key for table in tables},
         labels={t.name: {column.name: column.label_zh for column in t.columns} for t in tables},
         staged={t.name: {column.name: _staged(column) for column in t.columns} for t in tables},
         amounts=_columns(lambda column: column.is_amount and not column.is_signed),
@@ -112,9 +112,3 @@ def _staged(column: Column) -> str:
     if column.is_count:
         return f"{column.name.removesuffix('_count')}_count"
     return column.name
-
-
-def _record_key(key: tuple[str, ...]) -> str:
-    """The SQL that names a record beside its department and year: `budget_line=total`."""
-    own = [name for name in key if name not in ("unit_code", "fiscal_year")]
-    return " || ';' || ".join(f"'{name}=' || {name}" for name in own) or "''"

@@ -164,7 +164,12 @@ def _validate(database: Path, stage: Stage) -> set[str]:
     for rule_id, result in violated.items():
         # A query that fails is no violation, and has no count of them.
         if not result.result.get("observed_value"):
-            raise RuntimeError(f"the query of the rule {rule_id} fails: {result.exception_info}")
+            said = [
+                info["exception_message"].splitlines()[0]
+                for info in result.exception_info.values()
+                if isinstance(info, dict)
+            ]
+            raise RuntimeError(f"the query of the rule {rule_id} fails: {' '.join(said[:1])}")
     return set(violated)
 
 

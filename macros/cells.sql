@@ -1,9 +1,11 @@
-{% macro cells(table, keys, columns, attributes=[], amounts=false, column_names={}) -%}
+{% macro cells(
+    table, keys, columns, attributes=[], amounts=false, column_names={}, rests_on={}
+) -%}
     {#-
         One staging table as long facts: a row for each record and delivered cell.
         `columns` maps a fact to its staging expression; `attributes` are further columns, beside
         the keys, that a measure may select records by; `column_names` gives the delivered column
-        where a fact is read from one of several.
+        where a fact is read from one of several, `rests_on` further columns that decide its value.
     -#}
     select
         unit_code,
@@ -28,7 +30,11 @@
                 'fact': '{{ fact }}',
                 'column_name': {{ column_names.get(fact, "'" ~ fact ~ "'") }},
                 'value': cast({{ expression }} as decimal(28, 10)),
-                'delivered_value': delivered.{{ fact }}
+                'delivered_value': delivered.{{ fact }},
+                'corrections': {{ corrections_of(
+                    [fact] + attributes + rests_on.get(fact, [])
+                    + (['amount_unit'] if amounts and expression.endswith('_yuan') else [])
+                ) }}
             }{{ "," if not loop.last }}
             {%- endfor %}
         ], recursive := true)

@@ -600,7 +600,9 @@ def test_a_query_that_fails_names_its_rule(state: Path, tmp_path: Path) -> None:
     database = copied(state, tmp_path)
     with duckdb.connect(str(database)) as con:
         con.execute("alter table marts.fct_indicator_scores rename column score to points_given")
-    with pytest.raises(RuntimeError, match="the query of the rule scores_in_range fails"):
+    with pytest.raises(
+        RuntimeError, match=r"the query of the rule scores_in_range fails: .*Binder Error"
+    ):
         runner.check(database, "marts")
 
 

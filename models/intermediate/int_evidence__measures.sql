@@ -33,6 +33,7 @@ leaves as (
 select
     leaves.unit_code,
     leaves.fiscal_year,
+    cells.delivered_year,
     leaves.rubric_id,
     leaves.indicator_code,
     leaves.criterion_code,
@@ -43,6 +44,7 @@ select
     cells.column_name,
     cells.value,
     cells.delivered_value,
+    cells.corrections,
     cells.amount_unit,
     cells.source_file,
     cells.source_sha256,
@@ -62,4 +64,4 @@ inner join cells
         and base.fiscal_year = cells.fiscal_year
         and base.measure_code = cells.measure_code
         and base.alternative = cells.alternative
-where cells.delivered_value is not null
+where cells.delivered_value is not null or cardinality(cells.corrections) > 0

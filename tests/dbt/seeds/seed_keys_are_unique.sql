@@ -14,6 +14,10 @@
         'input_measure', 'aggregate', 'weight_column', 'year_offset',
     ]),
     ('waivers', ['rule_id', 'unit_code', 'fiscal_year']),
+    ('rival_measures', ['measure_code', 'rival_code', 'is_reported']),
+    ('rival_measures', ['measure_code', 'sort_order']),
+    ('figure_variants', ['variant_code']),
+    ('figure_variants', ['sort_order']),
 ] %}
 
 with repeated as (
