@@ -13,6 +13,7 @@
         'measure_code', 'alternative', 'role', 'input_table', 'input_key', 'input_column',
         'input_measure', 'aggregate', 'weight_column', 'year_offset',
     ]),
+    ('waivers', ['rule_id', 'unit_code', 'fiscal_year']),
     ('rival_measures', ['measure_code', 'rival_code', 'is_reported']),
     ('rival_measures', ['measure_code', 'sort_order']),
     ('figure_variants', ['variant_code']),
