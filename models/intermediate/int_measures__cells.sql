@@ -1,5 +1,5 @@
 with facts as (
-    select * from {{ ref('int_facts__delivered') }}
+    select * from {{ ref('int_facts__completed') }}
 ),
 
 inputs as (
@@ -32,6 +32,8 @@ select
     facts.table_name,
     facts.record_key,
     facts.column_name,
+    facts.fiscal_year as cell_year,
+    facts.is_rolled_up,
     cast(
         inputs.weight
         * case when inputs.weight_column is null then 1 else weights.value end as decimal(28, 6)
