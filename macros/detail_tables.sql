@@ -36,8 +36,8 @@
             },
             'column_names': {
                 'received': "'case_id'",
-                'replied': "'replied_on'",
-                'replied_on_time': "'replied_on'",
+                'replied': 'replied_column',
+                'replied_on_time': 'replied_column',
             },
         },
         'asset_cards': {

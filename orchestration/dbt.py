@@ -80,8 +80,10 @@ def build(database: Path, *arguments: str) -> DbtRun:
         if event.info.name in RESULT_EVENTS:
             events.append(MessageToDict(event, preserving_proto_field_name=True))
 
+    # Parsing sets the build file too, so it comes first.
+    manifest, _ = parsed()
     os.environ["JIXIAO_BUILD_FILE"] = str(database)
-    result = dbtRunner(manifest=parsed()[0], callbacks=[keep]).invoke(
+    result = dbtRunner(manifest=manifest, callbacks=[keep]).invoke(
         [
             "build",
             *arguments,

@@ -42,6 +42,17 @@ def insert(table: str, **cells: Any) -> str:
     return f"insert into raw.{table} by name select {selected}"
 
 
+def rolled_up(
+    table: str, record_key: str, fact: str, value: float | str, status: str = "rolled_up"
+) -> str:
+    return (
+        "insert into intermediate.int_rollups__valued by name select "
+        f"'{YANTIAN}' as unit_code, 2023 as fiscal_year, '{table}' as table_name, "
+        f"'{record_key}' as record_key, '{fact}' as fact, {value} as value, "
+        f"false as is_open, '{status}' as status"
+    )
+
+
 DELIVERED = [
     # rule, changes, what the first finding says; None: no finding
     ("known_unit", [insert("petitions", unit_code="x", channel="来访")],
@@ -104,6 +115,49 @@ DELIVERED = [
      "不等于 “三公”经费合计 98,800 元"),
     ("three_public_parts_sum", [insert("public_expenses", item="official_reception", actual=98700,
                                        amount_unit="元")], None),
+    # what is rolled up from details: 100 yuan more than a rounded budget may be its rounding
+    ("execution_within_budget", [rolled_up("budgets", "budget_line=other", "executed", "100.01"),
+                                 rolled_up("budgets", "budget_line=other", "adjusted_budget", 0)],
+     f"2023 {YANTIAN} budgets other：支出数 100.01 元 大于 预算数 0 元"),
+    ("execution_within_budget", [rolled_up("budgets", "budget_line=other", "executed", 100),
+                                 rolled_up("budgets", "budget_line=other", "adjusted_budget", 0)],
+     None),
+    ("execution_within_budget", [rolled_up("budgets", "budget_line=other", "executed", 200)], None),
+    ("detail_dated_in_year", [insert("payments", payment_id="p", paid_on="2024-01-01")],
+     f"2023 {YANTIAN} payments p：paid_on 2024-01-01 不在预算年度内"),
+    ("detail_dated_in_year", [insert("budget_adjustments", doc_no="1号", budget_line="total",
+                                     decided_on="2022-12-31")],
+     f"2023 {YANTIAN} budget_adjustments 1号;total：decided_on 2022-12-31 不在预算年度内"),
+    ("detail_dated_in_year", [insert("procurement_contracts", contract_id="c", signed_on="2032-01-01")],
+     f"2023 {YANTIAN} procurement_contracts c：signed_on 2032-01-01 不在预算年度内"),
+    ("detail_dated_in_year", [insert("petition_cases", case_id="k", received_on="2022-12-31")],
+     f"2023 {YANTIAN} petition_cases k：received_on 2022-12-31 不在预算年度内"),
+    ("detail_dated_in_year", [insert("payments", payment_id="p", paid_on="2023-12-31"),
+                              insert("payments", payment_id="q"),
+                              insert("petition_cases", case_id="k", received_on="2023-01-01",
+                                     replied_on="2024-01-31")], None),
+    # Yantian: 847.07 万元 executed, 40.34 万元 of fixed assets
+    ("detail_ties_to_summary", [rolled_up("budgets", "budget_line=total", "executed", "8470800.01")],
+     f"2023 {YANTIAN} budgets total：executed：填报 8,470,700，明细合计 8,470,800.01"),
+    ("detail_ties_to_summary", [rolled_up("budgets", "budget_line=total", "executed", 8470800),
+                                rolled_up("budgets", "budget_line=other", "executed", 1),
+                                rolled_up("assets", "", "fixed_assets_total", "null", "in_doubt")],
+     None),
+    ("detail_ties_to_summary", [
+        "insert into intermediate.int_facts__delivered by name select unit_code: "
+        f"'{YANTIAN}', fiscal_year: 2023, table_name: 'petitions', record_key: 'channel=12345', "
+        "fact: 'received', column_name: 'received', value: 7, delivered_value: '7'",
+        rolled_up("petitions", "channel=12345", "received", 8)],
+     f"2023 {YANTIAN} petitions 12345：received：填报 7，明细合计 8"),
+    ("detail_rolls_up", [rolled_up("budgets", "budget_line=other", "executed", "null", "in_doubt")],
+     f"2023 {YANTIAN} budgets other：executed 无法由明细汇总："
+     "有明细未填科目、渠道、年内日期或是否标志，不知是否计入"),
+    ("detail_rolls_up", [rolled_up("petitions", "channel=网上", "received", "null", "empty_cell")],
+     f"2023 {YANTIAN} petitions 网上：received 无法由明细汇总：有明细缺少金额或办理期限"),
+    # delivered, so nobody asks the details; or not asked for at all
+    ("detail_rolls_up", [rolled_up("budgets", "budget_line=total", "executed", "null", "in_doubt"),
+                         rolled_up("budgets", "budget_line=other", "executed", "null", "missing")],
+     None),
 ]  # fmt: skip
 
 

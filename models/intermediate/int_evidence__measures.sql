@@ -115,7 +115,7 @@ details as (
             and selected.table_name = lines.table_name
             and selected.fact = lines.fact
             and selected.attributes = lines.attributes
-    where used.is_rolled_up
+    where used.is_rolled_up and used.value is not null
 )
 
 {%- set columns = [

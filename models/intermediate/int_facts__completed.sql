@@ -5,11 +5,11 @@ with delivered as (
 
 rolled_up as (
     select * from {{ ref('int_rollups__valued') }}
-    where status = 'rolled_up'
 ),
 
--- A delivered cell counts before its roll-up, an empty one after it. Beside the records that a
--- department delivers no others are opened: its 合计 would count them twice.
+-- A delivered cell counts before its roll-up, an empty one after it; one that cannot be rolled up
+-- is an empty cell, so that no sum passes over it. Beside the records that a department delivers no
+-- others are opened: its 合计 would count them twice.
 tables_delivered as (
     select distinct unit_code, fiscal_year, table_name from delivered
 ),

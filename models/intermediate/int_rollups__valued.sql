@@ -84,10 +84,7 @@ judged as (
         cells.*,
         rollups.is_open,
         case
-            when
-                not list_has_all(cells.inputs_met, rollups.inputs_required)
-                or not list_has_all(tables_delivered.table_names, rollups.tables_required)
-                then 'missing'
+            when not list_has_all(cells.inputs_met, rollups.inputs_required) then 'missing'
             when cells.is_in_doubt or doubted.rollup_no is not null then 'in_doubt'
             when cells.has_empty_cells then 'empty_cell'
             -- No more than an amount that can be delivered.
@@ -105,7 +102,13 @@ judged as (
             cells.unit_code = doubted.unit_code
             and cells.fiscal_year = doubted.fiscal_year
             and cells.rollup_no = doubted.rollup_no
-    where cells.inputs_met is not null
+    -- Without a ledger that it needs there is no cell, and without a line that belongs to one of its
+    -- cells there is no record.
+    where list_has_all(tables_delivered.table_names, rollups.tables_required)
+    qualify bool_or(cells.inputs_met is not null) over (
+        partition by
+            cells.unit_code, cells.fiscal_year, cells.table_name, cells.record_key
+    )
 )
 
 select

@@ -13,10 +13,11 @@ select
     replied_on is not null as is_replied,
     -- Unknown for a reply without a due date; an open case is not on time whatever happens later.
     replied_on is not null and replied_on <= due_on as is_replied_on_time,
+    case when replied_on is null then 'case_id' else 'replied_on' end as replied_column,
     {
         'received': case_id,
-        'replied': cast(replied_on as varchar),
-        'replied_on_time': cast(replied_on as varchar)
+        'replied': coalesce(cast(replied_on as varchar), case_id),
+        'replied_on_time': coalesce(cast(replied_on as varchar), case_id)
     } as delivered,
     load_id,
     source_file,
