@@ -102,8 +102,8 @@ judged as (
             cells.unit_code = doubted.unit_code
             and cells.fiscal_year = doubted.fiscal_year
             and cells.rollup_no = doubted.rollup_no
-    -- Without a ledger that it needs there is no cell, and without a line that belongs to one of its
-    -- cells there is no record.
+    -- Without a ledger that it needs there is no cell, and without a line that belongs to one of
+    -- its cells there is no record.
     where list_has_all(tables_delivered.table_names, rollups.tables_required)
     qualify bool_or(cells.inputs_met is not null) over (
         partition by

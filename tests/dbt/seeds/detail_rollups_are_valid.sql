@@ -1,6 +1,7 @@
 -- What a roll-up names is there: a cell of a summary table, and facts and attributes of the tables
 -- that it sums; and no record is summed twice.
 {%- set details = detail_tables() %}
+{%- set line_tables = "'" ~ details | join("', '") ~ "'" %}
 {%- set codes = {} %}
 {%- for column in contract_columns('int_facts__detailed') %}
 {%- do codes.update({column.table_name ~ '.' ~ column.column_name: column.codes}) %}
@@ -34,13 +35,14 @@ columns (table_name, column_name, is_summed, is_key, is_selected_by, codes) as (
     ('{{ table }}', '{{ column }}', true, false, false, []),
     {%- endfor %}
     {%- for column in facts['attributes'] %}
+    {%- set own = codes.get(table ~ '.' ~ column, []) %}
     (
         '{{ table }}',
         '{{ column }}',
         false,
         false,
         true,
-        cast({{ facts.get('derived', {}).get(column, codes.get(table ~ '.' ~ column, [])) }} as varchar[])
+        cast({{ facts.get('derived', {}).get(column, own) }} as varchar[])
     ),
     {%- endfor %}
     {%- endfor %}
@@ -50,7 +52,7 @@ columns (table_name, column_name, is_summed, is_key, is_selected_by, codes) as (
 tables as (
     select
         table_name,
-        table_name in ('{{ details | join("', '") }}') as has_lines,
+        table_name in ({{ line_tables }}) as has_lines,
         string_agg(column_name, ', ') filter (where is_summed) as summed,
         string_agg(column_name, ', ') filter (where is_selected_by) as selected_by,
         coalesce(list(column_name) filter (where is_key), []) as key_columns
