@@ -49,7 +49,7 @@ def rules(stage: Stage) -> tuple[Rule, ...]:
         autoescape=False,  # noqa: S701
     )
     macros: Any = environment.get_template("macros.sql.jinja").module
-    keys = {table.name: _record_key(table.key) for table in landing_contract().values()}
+    keys = {table.name: table.record_key for table in landing_contract().values()}
     entries = yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))["rules"]
     return tuple(
         Rule(
@@ -65,12 +65,6 @@ def rules(stage: Stage) -> tuple[Rule, ...]:
         for entry in entries
         if entry["stage"] == stage
     )
-
-
-def _record_key(key: tuple[str, ...]) -> str:
-    """The SQL that names a record beside its department and year: `budget_line=total`."""
-    own = [name for name in key if name not in ("unit_code", "fiscal_year")]
-    return " || ';' || ".join(f"'{name}=' || {name}" for name in own) or "''"
 
 
 def _of_years_run(query: str) -> str:

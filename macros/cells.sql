@@ -1,11 +1,16 @@
-{% macro cells(table, keys, columns, attributes=[], amounts=false, column_names={}, selected_by=none) -%}
+{% macro cells(
+    table, keys, columns, attributes=[], amounts=false, column_names={}, rests_on={},
+    selected_by=none
+) -%}
     {#-
         One staging table as long facts: a row for each record and delivered cell.
         `columns` maps a fact to its staging expression; `attributes` are further columns, beside
         the keys, that a measure may select records by (`selected_by`: all of them, where the keys
-        are none); `column_names` gives the delivered column where a fact is read from one of several.
+        are none); `column_names` gives the delivered column where a fact is read from one of
+        several, `rests_on` further columns that decide its value.
         An attribute stands as column=value, one that is empty as the column alone.
     -#}
+    {%- set attributes = attributes if selected_by is none else selected_by %}
     {%- set selected_by = keys + attributes if selected_by is none else selected_by %}
     select
         unit_code,
@@ -30,7 +35,11 @@
                 'fact': '{{ fact }}',
                 'column_name': {{ column_names.get(fact, "'" ~ fact ~ "'") }},
                 'value': cast({{ expression }} as decimal(28, 10)),
-                'delivered_value': delivered.{{ fact }}
+                'delivered_value': delivered.{{ fact }},
+                'corrections': {{ corrections_of(
+                    [fact] + attributes + rests_on.get(fact, [])
+                    + (['amount_unit'] if amounts and expression.endswith('_yuan') else [])
+                ) }}
             }{{ "," if not loop.last }}
             {%- endfor %}
         ], recursive := true)

@@ -11,6 +11,7 @@
             'attributes': ['budget_line', 'economic_code', 'quarter', 'is_refund'],
             'columns': {'amount': 'amount_yuan'},
             'amounts': true,
+            'rests_on': {'amount': ['paid_on']},
             'derived': quarters,
         },
         'budget_adjustments': {
@@ -18,6 +19,7 @@
             'attributes': ['budget_line', 'quarter'],
             'columns': {'amount': 'amount_yuan'},
             'amounts': true,
+            'rests_on': {'amount': ['decided_on']},
             'derived': quarters,
         },
         'procurement_contracts': {
@@ -38,6 +40,10 @@
                 'received': "'case_id'",
                 'replied': 'replied_column',
                 'replied_on_time': 'replied_column',
+            },
+            'rests_on': {
+                'replied': ['replied_on'],
+                'replied_on_time': ['replied_on', 'due_on'],
             },
         },
         'asset_cards': {

@@ -1,11 +1,12 @@
 {% macro to_yuan(column) -%}
-    {#- An amount in the row's own unit as yuan, rounded half up to the cent. -#}
+    {#- An amount in the row's own unit, both as corrected, as yuan, rounded half up to the cent. -#}
+    {%- set unit = corrected('amount_unit') -%}
     cast(
         round(
-            {{ column }} * case
-                when amount_unit in ('元', 'yuan') then 1
-                when amount_unit in ('万元', 'wan_yuan') then 10000
-                when amount_unit in ('亿元', 'yi_yuan') then 100000000
+            {{ corrected(column, 'decimal(38, 12)') }} * case
+                when {{ unit }} in ('元', 'yuan') then 1
+                when {{ unit }} in ('万元', 'wan_yuan') then 10000
+                when {{ unit }} in ('亿元', 'yi_yuan') then 100000000
             end, 2
         ) as decimal(18, 2)
     )

@@ -18,7 +18,9 @@ class Column:
         data_type: DuckDB type in `raw`.
         description: What it holds.
         label_zh: Chinese label, accepted as header too.
-        is_key: Part of the row's key; never empty.
+        is_key: Part of the row's key; never empty, unless it may be.
+        may_be_empty: A key column that may be empty: `raw` then has an empty text.
+        is_required: No key column, and never empty all the same.
         is_amount: Money in the unit that the row's `amount_unit` says.
         is_percent: A percentage, which may be written with its sign.
         accepted_values: The codes it takes; empty for any.
@@ -32,6 +34,8 @@ class Column:
     description: str
     label_zh: str
     is_key: bool = False
+    may_be_empty: bool = False
+    is_required: bool = False
     is_amount: bool = False
     is_percent: bool = False
     accepted_values: tuple[str, ...] = ()
@@ -42,12 +46,23 @@ class Column:
 
 @dataclass(frozen=True)
 class Table:
-    """One landing table: its name, Chinese label, description and columns in order."""
+    """One landing table.
+
+    Attributes:
+        name: English name.
+        label_zh: Chinese label.
+        description: What a row of it is.
+        columns: Its columns in order.
+        always_read: Its files are read at every load, even where they have not changed.
+        uncorrectable: Why its cells cannot be corrected; empty where they can.
+    """
 
     name: str
     label_zh: str
     description: str
     columns: tuple[Column, ...]
+    always_read: bool = False
+    uncorrectable: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -59,6 +74,12 @@ class Table:
         """Names of the columns that hold money."""
         return tuple(column.name for column in self.columns if column.is_amount)
 
+    @property
+    def record_key(self) -> str:
+        """The SQL that names a record beside its department and year: `budget_line=total`."""
+        own = [name for name in self.key if name not in ("unit_code", "fiscal_year")]
+        return " || ';' || ".join(f"'{name}=' || \"{name}\"" for name in own) or "''"
+
 
 @cache
 def landing_contract() -> dict[str, Table]:
@@ -69,11 +90,14 @@ def landing_contract() -> dict[str, Table]:
 
 
 def _table(node: dict[str, Any]) -> Table:
+    meta = node["config"]["meta"]
     return Table(
         name=node["name"],
-        label_zh=node["config"]["meta"]["label_zh"],
+        label_zh=meta["label_zh"],
         description=node["description"],
         columns=tuple(_column(column) for column in node["columns"]),
+        always_read=meta.get("always_read", False),
+        uncorrectable=meta.get("uncorrectable", ""),
     )
 
 
@@ -86,6 +110,8 @@ def _column(node: dict[str, Any]) -> Column:
         description=node["description"],
         label_zh=meta["label_zh"],
         is_key=meta.get("key", False),
+        may_be_empty=meta.get("may_be_empty", False),
+        is_required=meta.get("required", False),
         is_amount=meta.get("amount", False),
         is_percent=meta.get("percent", False),
         accepted_values=tuple(str(value) for value in meta.get("accepted_values", units)),

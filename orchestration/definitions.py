@@ -46,8 +46,10 @@ def landing_tables(context: dg.AssetExecutionContext, build: Build) -> Iterator[
         with duckdb.connect(str(build.of.build_file)) as con:
             ledger.start_run(con, context.run.run_id, year)
             loads = landing.load_year(con, build.landing_dir, year)
+        unchanged = sum(load.is_unchanged for load in loads)
         step.told = (
-            f"{len(loads)} files, {sum(load.rows_loaded for load in loads)} rows loaded, "
+            f"{len(loads)} files{f' ({unchanged} unchanged)' if unchanged else ''}, "
+            f"{sum(load.rows_loaded for load in loads)} rows loaded, "
             f"{sum(load.rows_rejected for load in loads)} rejected"
         )
     for table in landing_contract():
@@ -56,6 +58,7 @@ def landing_tables(context: dg.AssetExecutionContext, build: Build) -> Iterator[
             asset_key=["raw", table],
             metadata={
                 "files": len(of_table),
+                "files_unchanged": sum(load.is_unchanged for load in of_table),
                 "rows_read": sum(load.rows_read for load in of_table),
                 "rows_loaded": sum(load.rows_loaded for load in of_table),
                 "rows_rejected": sum(load.rows_rejected for load in of_table),

@@ -72,8 +72,13 @@ def find_files(landing: Path, year: int) -> tuple[list[LandedFile], list[str]]:
         raise LandingRefused([f"{landing / str(year)}: no such folder; expected the year's files"])
     files: list[LandedFile] = []
     reasons: list[str] = []
-    for path, table_name in _delivered(landing / str(year)):
+    try:
+        delivered = list(_delivered(landing / str(year)))
+    except OSError as error:
+        raise LandingRefused([f"{error.filename}: cannot be read ({error.strerror})"]) from None
+    for path, table_name in delivered:
         try:
+            _refuse_what_is_no_file(landing, path)
             files += _tables_of(path, path.relative_to(landing).as_posix(), table_name)
         except LandingRefused as refused:
             reasons += refused.reasons
@@ -84,10 +89,26 @@ def find_files(landing: Path, year: int) -> tuple[list[LandedFile], list[str]]:
 def _delivered(folder: Path) -> Iterator[tuple[Path, str]]:
     """The files below a year's folder, each with the table that its place names."""
     for path in _visible(folder):
-        if path.is_dir():
+        if path.is_dir() and not _ending(path) and not path.is_symlink():
             yield from ((file, path.name) for file in _visible(path))
         else:
             yield path, path.name[: -len(_ending(path) or path.suffix) or None]
+
+
+def _refuse_what_is_no_file(landing: Path, path: Path) -> None:
+    name = path.relative_to(landing).as_posix()
+    told = name.encode(errors="backslashreplace").decode()
+    if told != name:
+        reason = "its name is not in UTF-8; rename it"
+    elif not path.resolve().is_relative_to(landing.resolve()):
+        reason = "a link that leads out of the landing folder; put the file itself there"
+    elif path.is_dir():
+        reason = "a folder where a file was expected; remove it"
+    elif not path.is_file():
+        reason = "not a regular file, or a link to none; put the file itself there"
+    else:
+        return
+    raise LandingRefused([f"{told}: {reason}"])
 
 
 def _visible(folder: Path) -> list[Path]:
@@ -100,8 +121,6 @@ def _ending(path: Path) -> str:
 
 def _tables_of(path: Path, name: str, table_name: str) -> list[LandedFile]:
     contract = landing_contract()
-    if path.is_dir():
-        raise LandingRefused([f"{name}: a folder where a file was expected; remove it"])
     if table_name in contract:
         if not _ending(path):
             raise LandingRefused(

@@ -1,19 +1,26 @@
 """Loading the files of a landing folder into `raw`: typed, and every row accounted for."""
 
+import csv
 import hashlib
+import inspect
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import duckdb
 
-from orchestration.cells import typed_select
+from orchestration import cells, corrections, readers, workbook
 from orchestration.contract import Table, landing_contract
 from orchestration.faults import LandingRefused
 from orchestration.files import LandedFile, find_files
 from orchestration.ledger import ensure_table
-from orchestration.readers import READERS
+from orchestration.project import CONTRACT_FILE
 
 TOLD_ROWS = 20
+# Of a cell that cannot be read as much is kept as a person looks at.
+KEPT_CHARACTERS = 1000
+# What loading may take of the machine, whatever is delivered.
+MEMORY_LIMIT = "1GB"
 LINEAGE = {
     "load_id": "varchar",
     "source_file": "varchar",
@@ -30,6 +37,7 @@ LOADS = {
     "rows_loaded": "bigint",
     "rows_rejected": "bigint",
     "loaded_at": "timestamptz",
+    "reader_sha256": "varchar",
 }
 REJECTED_ROWS = {
     "load_id": "varchar",
@@ -46,17 +54,39 @@ REJECTED_ROWS = {
 
 @dataclass(frozen=True)
 class Load:
-    """What one file came to: an entry of `audit.loads`."""
+    """What one file came to: an entry of `audit.loads`.
+
+    Attributes:
+        table_name: The table it delivers.
+        source_file: Its path below the landing folder.
+        rows_read: Rows in it, the header and blank ones not counted.
+        rows_loaded: Those in `raw`.
+        rows_rejected: Those in `audit.rejected_rows`.
+        is_unchanged: It was loaded before, and was left as it is.
+    """
 
     table_name: str
     source_file: str
     rows_read: int
     rows_loaded: int
     rows_rejected: int
+    is_unchanged: bool
+
+
+@dataclass(frozen=True)
+class _Arrival:
+    """A file as it is now: the same content under another name is another delivery."""
+
+    file: LandedFile
+    sha256: str
+    load_id: str
 
 
 def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[Load]:
-    """Replace a year's rows in `raw`, `audit.loads` and `audit.rejected_rows` by its files' rows.
+    """Bring `raw`, `audit.loads` and `audit.rejected_rows` of a year to what its files hold.
+
+    A file that was loaded before and has not changed is not read again; what a changed or removed
+    file has brought is replaced.
 
     Args:
         con: A connection to the build's warehouse file.
@@ -69,64 +99,88 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
     Raises:
         LandingRefused: A whole file is at fault, or a row names no department. Nothing is changed.
     """
+    con.execute(f"set memory_limit = '{MEMORY_LIMIT}'")
+    _create_tables(con)
     # Everything is read before anything is written, so that every fault of every file is told.
     files, reasons = find_files(landing, year)
     if not any(file.table.name == "departments" for file in files):
         reasons.append(
             f"{year}: no departments file; expected {year}/departments.csv with a row for each"
         )
-    delivered = {
-        table: [file for file in files if file.table == table]
-        for table in landing_contract().values()
-    }
-    for table in filter(delivered.get, delivered):
+    kept: dict[Table, set[str]] = {}
+    read: dict[Table, bool] = {}
+    for table in landing_contract().values():
         try:
-            _read_table(con, table, year, delivered[table])
+            arrivals = _arrivals(table, [file for file in files if file.table == table])
+            kept[table] = _read_table(con, table, year, arrivals)
+            read[table] = len(kept[table]) < len(arrivals)
         except LandingRefused as refused:
             reasons += refused.reasons
     if reasons:
         raise LandingRefused(reasons)
     con.begin()
     try:
-        _create_tables(con)
-        for table in delivered:
-            _remove(con, table, year)
-        loads = [
-            load for table in filter(delivered.get, delivered) for load in _insert(con, table, year)
-        ]
+        for table, is_read in read.items():
+            _remove_others(con, table, year, kept[table])
+            if is_read:
+                _insert(con, table, year)
+        corrections.apply(con, year)
     except BaseException:
         con.rollback()
         raise
     con.commit()
-    return loads
+    unchanged = set().union(*kept.values())
+    return [
+        Load(table, file, rows, loaded, rejected, load_id in unchanged)
+        for load_id, table, file, rows, loaded, rejected in con.execute(
+            """
+            select load_id, table_name, source_file, rows_read, rows_loaded, rows_rejected
+            from audit.loads where fiscal_year = ? order by rowid
+            """,
+            [year],
+        ).fetchall()
+    ]
 
 
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("create schema if not exists raw")
     for table in landing_contract().values():
         columns = {column.name: column.data_type for column in table.columns}
-        ensure_table(con, f"raw.{table.name}", columns | LINEAGE)
+        ensure_table(con, f"raw.{table.name}", columns | LINEAGE | corrections.COLUMN)
     ensure_table(con, "audit.loads", LOADS)
     ensure_table(con, "audit.rejected_rows", REJECTED_ROWS)
 
 
-def _remove(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> None:
-    con.execute(f"delete from raw.{table.name} where fiscal_year = ?", [year])
-    for ledger in ("loads", "rejected_rows"):
+@cache
+def _reader_sha256() -> str:
+    """A checksum of the contract and of the code that reads by it."""
+    digest = hashlib.sha256(CONTRACT_FILE.read_bytes())
+    for module in (cells, readers, workbook):
+        digest.update(inspect.getsource(module).encode())
+    return digest.hexdigest()
+
+
+def _remove_others(con: duckdb.DuckDBPyConnection, table: Table, year: int, kept: set[str]) -> None:
+    """Remove what a year's files have brought to a table, but for the loads that are kept."""
+    for name, of_table in (
+        (f"raw.{table.name}", ""),
+        ("audit.loads", f"and table_name = '{table.name}'"),
+        ("audit.rejected_rows", f"and table_name = '{table.name}'"),
+    ):
         con.execute(
-            f"delete from audit.{ledger} where fiscal_year = ? and table_name = ?",
-            [year, table.name],
+            f"delete from {name} "
+            f"where fiscal_year = ? and not list_contains(?, load_id) {of_table}",
+            [year, sorted(kept)],
         )
 
 
-def _insert(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> list[Load]:
+def _insert(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> None:
     """Write what was read of a table, and account for it in the ledger."""
     names = ", ".join(f'"{c.name}"' for c in table.columns)
     con.execute(
         f"""
         insert into raw.{table.name} by name
-        select {names}, {", ".join(LINEAGE)} from incoming_{table.name} where len(faults) = 0
-        order by source_file, source_row
+        select {names}, {", ".join(LINEAGE)} from read_{table.name} where faults is null
         """
     )
     con.execute(
@@ -134,11 +188,12 @@ def _insert(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> list[Loa
         insert into audit.rejected_rows by name
         select
             load_id, $year as fiscal_year, $table as table_name, source_file, source_row,
-            unit_code, faults[1].column_name as column_name, faults[1].value as value,
+            unit_code, faults[1].column_name as column_name,
+            left(faults[1].value, {KEPT_CHARACTERS}) as value,
             faults[1].reason || array_to_string(list_transform(
                 faults[2:], f -> '; ' || f.column_name || ': ' || f.reason
             ), '') as reason
-        from incoming_{table.name} where len(faults) > 0
+        from read_{table.name} where faults is not null
         order by source_file, source_row
         """,
         {"year": year, "table": table.name},
@@ -148,76 +203,257 @@ def _insert(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> list[Loa
         insert into audit.loads by name
         select
             files.load_id, $year as fiscal_year, $table as table_name, files.source_file,
-            files.source_sha256, count(incoming.load_id) as rows_read,
-            count(incoming.load_id) filter (where len(incoming.faults) = 0) as rows_loaded,
-            count(incoming.load_id) filter (where len(incoming.faults) > 0) as rows_rejected,
-            now() as loaded_at
-        from files_read_{table.name} as files
-        left join incoming_{table.name} as incoming using (load_id)
+            files.source_sha256, count(rows.load_id) as rows_read,
+            count(rows.load_id) filter (where rows.faults is null) as rows_loaded,
+            count(rows.load_id) filter (where rows.faults is not null) as rows_rejected,
+            now() as loaded_at, $reader as reader_sha256
+        from files_{table.name} as files
+        left join read_{table.name} as rows using (load_id)
         group by all
         order by files.source_file
         """,
-        {"year": year, "table": table.name},
+        {"year": year, "table": table.name, "reader": _reader_sha256()},
     )
-    return [
-        Load(table.name, *row)
-        for row in con.execute(
-            """
-            select source_file, rows_read, rows_loaded, rows_rejected
-            from audit.loads where fiscal_year = ? and table_name = ?
-            """,
-            [year, table.name],
-        ).fetchall()
-    ]
 
 
 def _read_table(
-    con: duckdb.DuckDBPyConnection, table: Table, year: int, files: list[LandedFile]
-) -> None:
-    """Read a table's files into temporary tables: the files, and their rows, typed, with faults."""
-    incoming, files_read = f"incoming_{table.name}", f"files_read_{table.name}"
-    con.execute(
-        f"create or replace temp table {files_read} (load_id varchar, source_file varchar, "
-        "source_sha256 varchar)"
+    con: duckdb.DuckDBPyConnection, table: Table, year: int, arrivals: list[_Arrival]
+) -> set[str]:
+    """Read a table's new and changed files into temporary tables.
+
+    `read_<table>` has their rows, typed, with their faults, `files_<table>` the files.
+
+    Returns:
+        The ids of the loads that are left as they are.
+
+    Raises:
+        LandingRefused: A file cannot be read, or a row names no department.
+    """
+    known = _known(con, table, year)
+    kept = [arrival for arrival in arrivals if arrival.load_id in known]
+    changed = [arrival for arrival in arrivals if arrival.load_id not in known]
+    if not changed:
+        return {arrival.load_id for arrival in kept}
+    _make_room(con, table, year)
+    _read_files(con, table, year, changed)
+    if kept:
+        # Rows that share a key are all rejected, also those of a file that was loaded before.
+        clashing = _clashing(con, table, year)
+        _read_files(con, table, year, [a for a in kept if a.load_id in clashing])
+        kept = [arrival for arrival in kept if arrival.load_id not in clashing]
+    _reject_repeated_keys(con, table)
+    _refuse_rows_without_unit(con, table)
+    return {arrival.load_id for arrival in kept}
+
+
+def _make_room(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> None:
+    columns = [f'cast(null as varchar) as "{column.name}"' for column in table.columns]
+    nothing = (
+        f"(select {', '.join(columns)}, cast(null as bigint) as source_row, false as is_blank "
+        "limit 0)"
     )
-    con.execute(f"drop table if exists {incoming}")
+    typed = cells.typed_select(table, year, nothing)
+    con.execute(
+        f"""
+        create or replace temp table files_{table.name} (
+            file_no integer, load_id varchar, source_file varchar, source_sha256 varchar,
+            rows_before bigint, first_row bigint
+        );
+        create or replace temp table incoming_{table.name} as
+        select *, cast(null as integer) as file_no from ({typed});
+        create or replace temp view read_{table.name} as
+        select
+            incoming.* exclude (file_no, source_row, is_blank),
+            coalesce(
+                incoming.source_row, incoming.rowid - files.rows_before + files.first_row
+            ) as source_row,
+            files.load_id, files.source_file, files.source_sha256
+        from incoming_{table.name} as incoming
+        inner join files_{table.name} as files using (file_no)
+        where not incoming.is_blank
+        """
+    )
+
+
+def _arrivals(table: Table, files: list[LandedFile]) -> list[_Arrival]:
+    arrivals: list[_Arrival] = []
     reasons: list[str] = []
-    is_new = True
     for file in files:
         try:
             with file.path.open("rb") as stream:
                 sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-            # The same content under another name is another delivery.
-            identity = f"{table.name}\0{file.name}\0{sha256}"
-            load_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
-            lineage = [load_id, file.name, sha256]
-            con.execute(f"insert into {files_read} values (?, ?, ?)", lineage)
-            READERS[file.ending](con, file)
-            typed = typed_select(table, year)
-            if is_new:
-                con.execute(f"create temp table {incoming} as {typed}", lineage)
-                is_new = False
-            else:
-                con.execute(f"insert into {incoming} {typed}", lineage)
+        except OSError as error:
+            reasons.append(f"{file.told}: cannot be read ({error.strerror}); check the file")
+            continue
+        identity = f"{table.name}\0{file.name}\0{sha256}"
+        arrivals.append(_Arrival(file, sha256, hashlib.sha256(identity.encode()).hexdigest()[:16]))
+    if reasons:
+        raise LandingRefused(reasons)
+    return arrivals
+
+
+def _known(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> set[str]:
+    """The loads that the files need not be read for again: read as now, and nothing rejected."""
+    if table.always_read:
+        return set()
+    rows = con.execute(
+        """
+        select load_id from audit.loads
+        where
+            fiscal_year = ? and table_name = ? and reader_sha256 = ? and rows_rejected = 0
+        """,
+        [year, table.name, _reader_sha256()],
+    ).fetchall()
+    return {load_id for (load_id,) in rows}
+
+
+def _clashing(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> set[str]:
+    """The loads in `raw` that have a key in common with the rows just read."""
+    key = ", ".join(f'"{name}"' for name in table.key)
+    rows = con.execute(
+        f"""
+        select distinct load_id from raw.{table.name}
+        semi join incoming_{table.name} using ({key})
+        where fiscal_year = ?
+        """,
+        [year],
+    ).fetchall()
+    return {load_id for (load_id,) in rows}
+
+
+def _read_files(
+    con: duckdb.DuckDBPyConnection, table: Table, year: int, arrivals: list[_Arrival]
+) -> None:
+    reasons: list[str] = []
+    for arrival in arrivals:
+        try:
+            _read_file(con, table, year, arrival)
         except LandingRefused as refused:
             reasons += refused.reasons
         except (OSError, duckdb.Error) as error:
             why = str(error).splitlines()[0]
-            reasons.append(f"{file.told}: cannot be read ({why}); check the file")
+            reasons.append(f"{arrival.file.told}: cannot be read ({why}); check the file")
     if reasons:
         raise LandingRefused(reasons)
-    _reject_repeated_keys(con, table)
-    _refuse_rows_without_unit(con, table)
+
+
+def _read_file(con: duckdb.DuckDBPyConnection, table: Table, year: int, arrival: _Arrival) -> None:
+    file = arrival.file
+    con.execute("drop table if exists reject_scans; drop table if exists reject_errors")
+    ((file_no, rows_before),) = con.execute(
+        f"""
+        select
+            (select count(*) from files_{table.name}),
+            (select count(*) from incoming_{table.name})
+        """
+    ).fetchall()
+    with readers.READERS[file.ending](con, file) as records:
+        con.execute(
+            f"insert into files_{table.name} values (?, ?, ?, ?, ?, ?)",
+            [
+                file_no,
+                arrival.load_id,
+                file.name,
+                arrival.sha256,
+                rows_before,
+                records.first_row,
+            ],
+        )
+        typed = cells.typed_select(table, year, records.relation, is_trimmed=records.is_trimmed)
+        con.execute(f"insert into incoming_{table.name} select *, {file_no} from ({typed})")
+    if con.execute("from duckdb_tables() where table_name = 'reject_errors'").fetchall():
+        _add_rejected_records(con, table, records, file_no, rows_before)
+
+
+def _add_rejected_records(
+    con: duckdb.DuckDBPyConnection,
+    table: Table,
+    records: readers.Records,
+    file_no: int,
+    rows_before: int,
+) -> None:
+    """Add the records that the CSV reader could not split into cells, and number the others.
+
+    The reader numbers the records that it rejects; the others fill the numbers in between.
+    """
+    rejected = con.execute(
+        """
+        select line, any_value(csv_line), string_agg(distinct error_message, '; ')
+        from reject_errors group by line order by line
+        """
+    ).fetchall()
+    if not rejected:
+        return
+    con.execute(
+        f"""
+        update incoming_{table.name} as incoming
+        set source_row = numbered.line + $first_row - 2
+        from (
+            select line, row_number() over (order by line) as accepted_no
+            from range(2, (
+                select count(*) - $rows_before + len($lines) + 2 from incoming_{table.name}
+            )) as r (line)
+            where not list_contains($lines, line)
+        ) as numbered
+        where
+            incoming.file_no = $file_no
+            and incoming.rowid - $rows_before + 1 = numbered.accepted_no
+        """,
+        {
+            "first_row": records.first_row,
+            "rows_before": rows_before,
+            "lines": [line for line, *_ in rejected],
+            "file_no": file_no,
+        },
+    )
+    unit_at = next(i for i, c in enumerate(records.columns) if c.name == "unit_code")
+    con.execute(
+        f"""
+        insert into incoming_{table.name} by name
+        select
+            row.unit_code, row.source_row, false as is_blank, $file_no as file_no,
+            [{{'column_name': null, 'value': row.text, 'reason': row.fault}}] as faults
+        from (select unnest($rows) as row)
+        """,
+        {
+            "file_no": file_no,
+            "rows": [
+                {
+                    "unit_code": next(iter(_cells(text)[unit_at : unit_at + 1]), None),
+                    "source_row": line + records.first_row - 2,
+                    "text": text,
+                    "fault": fault,
+                }
+                for line, text, fault in rejected
+            ],
+        },
+    )
+
+
+def _cells(record: str) -> list[str]:
+    return next(csv.reader([record]), [])
 
 
 def _reject_repeated_keys(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     key = ", ".join(f'"{name}"' for name in table.key)
     known = " and ".join(f'"{name}" is not null' for name in table.key)
     shown = " || ', ' || ".join(f"'{name}=' || \"{name}\"" for name in table.key)
+    # Most often no key is repeated; whole numbers are compared in a fraction of the time.
+    if not con.execute(
+        f"""
+        from (select hash({key}) as hashed from incoming_{table.name} where {known})
+        select hashed group by hashed having count(*) > 1 limit 1
+        """
+    ).fetchall():
+        return
+    # An updated row may move, and its row was told by where it stood.
     con.execute(
         f"""
         update incoming_{table.name} as incoming
-        set faults = list_append(faults, {{
+        set source_row = coalesce(source_row, incoming.rowid - rows_before + first_row)
+        from files_{table.name} as files where incoming.file_no = files.file_no;
+        update incoming_{table.name} as incoming
+        set faults = list_append(coalesce(faults, []), {{
             'column_name': '{table.key[-1]}',
             'value': cast(incoming."{table.key[-1]}" as varchar),
             'reason': repeated.reason
@@ -228,7 +464,7 @@ def _reject_repeated_keys(con: duckdb.DuckDBPyConnection, table: Table) -> None:
                 'the key ' || {shown} || ' occurs more than once (' || string_agg(
                     source_file || ' row ' || source_row, ', ' order by source_file, source_row
                 ) || '); keep one row' as reason
-            from incoming_{table.name} where {known}
+            from read_{table.name} where {known}
             group by {key} having count(*) > 1
         ) as repeated
         where {" and ".join(f'incoming."{name}" = repeated."{name}"' for name in table.key)}
@@ -238,7 +474,7 @@ def _reject_repeated_keys(con: duckdb.DuckDBPyConnection, table: Table) -> None:
 
 def _refuse_rows_without_unit(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     rows = con.execute(
-        f"select source_file, source_row from incoming_{table.name} "
+        f"select source_file, source_row from read_{table.name} "
         "where unit_code is null order by all"
     ).fetchall()
     if rows:

@@ -508,7 +508,17 @@ def departments(landing: Path, year: int) -> dict[str, Department]:
         for path in (landing / str(y)).glob("*.csv"):
             for row in read(path):
                 tables[y][row["unit_code"]][path.stem].append(row)
+        for rows in tables[y].values():
+            correct(rows)
     return {unit: Department(rows, tables[year - 1][unit]) for unit, rows in tables[year].items()}
+
+
+def correct(tables: dict[str, list[Row]]) -> None:
+    """Put the new values of a department's corrections into its rows."""
+    for correction in tables.pop("corrections", []):
+        key = dict(term.split("=", 1) for term in correction["key"].split(";") if term)
+        (row,) = (r for r in tables[correction["table_name"]] if key.items() <= r.items())
+        row[correction["column_name"]] = correction["new_value"]
 
 
 def fraction(value: Decimal | None) -> Fraction | None:

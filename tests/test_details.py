@@ -157,6 +157,27 @@ BESIDE = SUMMARIES | {
     "petition_cases": DETAILS["petition_cases"],
     "asset_cards": DETAILS["asset_cards"],
 }
+CORRECTED = DETAILS | {
+    "payments": [
+        row | {2: {"paid_on": "", "amount": 10}, 5: {"is_refund": ""}}.get(row["payment_id"], {})
+        for row in DETAILS["payments"]
+    ],
+    "petition_cases": [
+        row | {1: {"replied_on": ""}, 3: {"replied_on": "2023-05-01"}}.get(row["case_id"], {})
+        for row in DETAILS["petition_cases"]
+    ],
+    "corrections": [
+        {"table_name": table, "key": key, "column_name": column, "old_value": old,
+         "new_value": new, "reason": "录入错误", "approved_by": "张三", "approved_on": "2024-01-05"}
+        for table, key, column, old, new in (
+            ("payments", "payment_id=2", "paid_on", "", "2023-03-28"),
+            ("payments", "payment_id=2", "amount", "10", "100"),
+            ("payments", "payment_id=5", "is_refund", "", "true"),
+            ("petition_cases", "case_id=1", "replied_on", "", "2023-05-01"),
+            ("petition_cases", "case_id=3", "replied_on", "2023-05-01", ""),
+        )
+    ],
+}  # fmt: skip
 EXCEEDED = DETAILS | {"payments": [*DETAILS["payments"], payment(9, 12, 411)]}
 
 
@@ -165,6 +186,7 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     folder = tmp_path_factory.mktemp("details")
     units = {
         "summaries": SUMMARIES, "details": DETAILS, "beside": BESIDE, "exceeded": EXCEEDED,
+        "corrected": CORRECTED,
         **{name: tables for name, (tables, _) in DOUBTS.items()},
     }  # fmt: skip
     deliver(folder / "landing", units)
@@ -210,6 +232,21 @@ def test_line_items_come_to_what_the_summaries_come_to(published: Published) -> 
         "where unit_code = '{}' order by all"
     )
     assert published.rows(scores.format("details")) == published.rows(scores.format("summaries"))
+
+
+def test_corrected_lines_come_to_the_same(published: Published) -> None:
+    assert measures(published, "corrected") == measures(published, "details")
+    evidence = published.rows(
+        "select distinct record_key, column_name, value, delivered_value, corrected_value "
+        "from fct_evidence where unit_code = 'corrected' and correction is not null "
+        "and role = 'numerator' order by all"
+    )
+    assert evidence == [
+        ("case_id=1", "replied_on", 1, None, "2023-05-01"),
+        ("case_id=3", "case_id", 0, "3", "3"),
+        ("payment_id=2", "amount", 100, "10", "100"),
+        ("payment_id=5", "amount", 60, "60", "60"),
+    ]
 
 
 def test_a_delivered_summary_counts_and_a_difference_is_shown(published: Published) -> None:

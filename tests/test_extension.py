@@ -144,3 +144,77 @@ def per_head(department: Department):  # type: ignore[no-untyped-def]
             "staffing", "actual", "staff_category", ("administrative", "institutional", "worker")
         ),
     )
+
+
+def test_a_rival_definition_is_rows(
+    project: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
+) -> None:
+    seeds: Path = project.folder / "seeds"  # type: ignore[attr-defined]
+    append_rows(
+        seeds / "measures.csv",
+        "women_share,女性占比,share of women,ratio,ratio,部门自报",
+        "vehicle_share,公车支出占比,share of vehicles,ratio,ratio,公车运行 ÷ 三公合计",
+    )
+    expense = "public_expenses,item={},{},,sum,1,,,0,true"
+    append_rows(
+        seeds / "measure_inputs.csv",
+        f"vehicle_share,1,numerator,{expense.format('vehicle_operation', 'actual')}",
+        f"vehicle_share,1,denominator,{expense.format('three_public', 'actual')}",
+        f"vehicle_to_daily,1,numerator,{expense.format('vehicle_operation', 'actual')}",
+        f"vehicle_to_daily,1,denominator,{expense.format('daily_public_use', 'actual')}",
+    )
+    append_rows(
+        seeds / "rival_measures.csv",
+        "vehicle_share,vehicle_to_daily,false,1,1,分母用日常公用经费",
+        "vehicle_share,women_share,true,2,2,误抄女性占比的一半",
+    )
+    append_rows(seeds / "figure_variants.csv", "11,per_mille,own,1000,half_up,3,应带千分号")
+    landing = tmp_path / "landing" / "2024"
+    landing.mkdir(parents=True)
+    (landing / "departments.csv").write_text(
+        "unit_code,fiscal_year,unit_name,unit_type,parent_unit_code,city,district\n"
+        + "".join(f"{u},2024,{u},department,,深圳市,南山区\n" for u in ("A", "B"))
+    )
+    (landing / "public_expenses.csv").write_text(
+        "unit_code,fiscal_year,item,budgeted,actual,amount_unit\n"
+        + "".join(
+            f"{unit},2024,{item},,{actual},元\n"
+            for unit in ("A", "B")
+            for item, actual in (
+                ("three_public", 700), ("vehicle_operation", 300), ("daily_public_use", 1100)
+            )
+        )
+    )  # fmt: skip
+    (landing / "reported_figures.csv").write_text(
+        "unit_code,fiscal_year,measure_code,location,printed\n"
+        "A,2024,vehicle_share,right,42.86%\n"
+        "A,2024,vehicle_share,rival,27.27%\n"
+        "A,2024,vehicle_share,of what is printed,30.85%\n"
+        "A,2024,women_share,anywhere,61.7%\n"
+        "A,2024,vehicle_share,variant,428.57\n"
+        "A,2024,vehicle_share,too few digits,30%\n"
+        "A,2024,vehicle_share,nothing,55.55%\n"
+        "A,2024,vehicle_to_daily,no measure,27.27%\n"
+        "B,2024,vehicle_share,not its own print,30.85%\n"
+    )
+    run = project(
+        "run", "--landing", str(landing.parent), "--warehouse", str(tmp_path / "warehouse")
+    )
+    assert (run.returncode, run.stderr.count("refused")) == (0, 0), run.stderr
+    published = Published(tmp_path / "warehouse")
+    assert published.rows(
+        "select unit_code, location, verdict, explained_by from fct_reconciliation order by all"
+    ) == [
+        ("A", "anywhere", "not_computable", None),
+        ("A", "no measure", "not_computable", None),
+        ("A", "nothing", "mismatch", None),
+        ("A", "of what is printed", "mismatch", "误抄女性占比的一半：61.7% ÷ 2"),
+        ("A", "right", "match", None),
+        ("A", "rival", "mismatch", "分母用日常公用经费：300 ÷ 1100"),
+        ("A", "too few digits", "mismatch", None),
+        ("A", "variant", "mismatch", "应带千分号"),
+        ("B", "not its own print", "mismatch", None),
+    ]
+    assert published.rows(
+        "select count(*) from fct_measures where measure_code = 'vehicle_to_daily'"
+    ) == [(0,)]

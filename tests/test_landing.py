@@ -88,73 +88,6 @@ def test_files_as_people_save_them(
     assert con.execute("select distinct unit_code from raw.budgets").fetchall() == [("A",)]
 
 
-@pytest.mark.parametrize(
-    ("row", "column", "value", "reason"),
-    [
-        ("A,2023,total,abc,2,3,元", "initial_budget", "abc", "expected a number that fits"),
-        ("A,2023,total,1e5,2,3,元", "initial_budget", "1e5", "expected a number that fits"),
-        ("A,2023,total,1,2,9e99,元", "executed", "9e99", "expected a number that fits"),
-        (f"A,2023,total,1,2,{'9' * 30},元", "executed", "9" * 30, "expected a number that fits"),
-        ("A,2023,total,1,2,99999999999,亿元", "executed", "99999999999", "expected a number that"),
-        ("A,2023,totl,1,2,3,元", "budget_line", "totl", "expected one of total, basic"),
-        ("A,2023,,1,2,3,元", "budget_line", None, "expected one of total, basic"),
-        ("A,2024,total,1,2,3,元", "fiscal_year", "2024", "expected 2023, the year of its folder"),
-        ("A,二〇二三,total,1,2,3,元", "fiscal_year", "二〇二三", "expected 2023"),
-        ("A,2023,total,1,2,3,美元", "amount_unit", "美元", "expected one of 元, 万元, 亿元"),
-        ("A,2023,total,1,2,3,", "amount_unit", None, "may be empty only where"),
-        ("A,2023,total,1,2", None, "A,2023,total,1,2", "Expected Number of Columns: 7 Found: 5"),
-        ("A,2023,total,1,2,3,元,9", None, "A,2023,total,1,2,3,元,9", "Columns: 7 Found: 8"),
-    ],
-)
-def test_a_row_that_cannot_be_read_is_kept_with_its_reason(
-    row: str,
-    column: str | None,
-    value: str | None,
-    reason: str,
-    con: duckdb.DuckDBPyConnection,
-    folder: Path,
-) -> None:
-    write(folder / "2023" / "budgets.csv", BUDGETS + f"A,2023,basic,1,2,3,元\n{row}\n")
-    loads = load(con, folder)
-    assert (loads[-1].rows_read, loads[-1].rows_loaded, loads[-1].rows_rejected) == (2, 1, 1)
-    ((file, number, unit, *found),) = rejected(con)
-    assert (file, number, unit) == ("2023/budgets.csv", 3, "A")
-    assert (found[0], found[1]) == (column, value)
-    assert reason in found[2]
-
-
-@pytest.mark.parametrize(
-    ("table", "cells", "column", "reason"),
-    [
-        ("budget_execution", {"month": "13"}, "month", "expected a whole number from 1 to 12"),
-        ("staffing", {"staff_category": "worker", "actual": "1.5"}, "actual", "a whole number"),
-        ("disclosures", {"document": "budget", "disclosed_on": "2023-02-30"}, "disclosed_on",
-         "expected a day that exists"),
-        ("performance_targets", {"target_no": "1", "is_attained": "maybe"}, "is_attained",
-         "expected true or false"),
-        ("satisfaction_surveys", {"survey_name": "x", "satisfaction_pct": "高"},
-         "satisfaction_pct", "expected a number"),
-    ],
-)  # fmt: skip
-def test_every_type_has_its_expectation(
-    table: str,
-    cells: dict[str, str],
-    column: str,
-    reason: str,
-    con: duckdb.DuckDBPyConnection,
-    folder: Path,
-) -> None:
-    names = ["unit_code", "fiscal_year", *cells]
-    write(
-        folder / "2023" / f"{table}.csv",
-        ",".join(names) + "\n" + ",".join(["A", "2023", *cells.values()]) + "\n",
-    )
-    load(con, folder)
-    ((_, _, _, found, value, why),) = rejected(con)
-    assert (found, value) == (column, cells[column])
-    assert reason in why
-
-
 def test_rows_that_share_a_key_are_all_rejected(
     con: duckdb.DuckDBPyConnection, folder: Path
 ) -> None:
@@ -170,38 +103,6 @@ def test_rows_that_share_a_key_are_all_rejected(
         for reason in reasons
     )
     assert con.execute("select budget_line from raw.budgets").fetchall() == [("basic",)]
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "reason"),
-    [
-        ("budget.csv", BUDGETS, "'budget' is no table of the landing contract; did you mean budgets?"),
-        ("notes.txt", "x", "'notes' is no table of the landing contract"),
-        ("budgets.txt", BUDGETS, "cannot read .txt; expected .csv"),
-        ("budgets", BUDGETS, "cannot read a file without an ending"),
-        ("budgets.csv", "", "2023/budgets.csv: empty; expected a header row"),
-        ("budgets.csv", BUDGETS.replace("executed", "excuted"),
-         "row 1 column 6: 'excuted' is no column of budgets; did you mean executed? "),
-        ("budgets.csv", BUDGETS.replace("executed", "adjusted_budget"),
-         "row 1 column 6: 'adjusted_budget' occurs twice"),
-        ("budgets.csv", BUDGETS.replace("budget_line,", ""), "the key column budget_line is missing"),
-        ("budgets.csv", BUDGETS.encode() + b"A,2023,total,1,2,3,\xd4\xaa\xff\n", "row 2: neither UTF-8 nor GB18030"),
-        ("budgets.csv", BUDGETS.encode() + b"A,2023,to\0tal,1,2,3,\n", "holds NUL bytes"),
-        ("budgets.csv", BUDGETS + 'A,2023,"total,1,2,3,\n', "a quotation mark is opened"),
-        ("budgets.csv", BUDGETS + ",2023,total,1,2,3,元\n",
-         "2023/budgets.csv row 2 column unit_code: empty or not to be found"),
-        ("budgets/x/y.csv", BUDGETS, "2023/budgets/x: a folder where a file was expected"),
-    ],
-)  # fmt: skip
-def test_a_file_at_fault_refuses_the_year(
-    name: str, content: str | bytes, reason: str, con: duckdb.DuckDBPyConnection, folder: Path
-) -> None:
-    load(con, folder)
-    before = con.execute("from raw.departments").fetchall()
-    write(folder / "2023" / name, content)
-    (found,) = refusal(con, folder)
-    assert reason in found
-    assert con.execute("from raw.departments").fetchall() == before
 
 
 def test_of_many_rows_at_fault_the_first_are_told(

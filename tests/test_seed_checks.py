@@ -124,6 +124,8 @@ N = "rubric_id=nanshan_2023"
 SATISFACTION = f"{N}, criterion_code=satisfaction"
 ADJUSTMENT = f"{N}, criterion_code=budget_adjustment"
 TOTAL_EXECUTED = "measure_code=budget_execution_rate, role=numerator"
+RIVAL = "rival_code=off_establishment_to_authorised"
+VARIANT = "variant_code=truncated"
 AVERAGE = "measure_code=average_progress"
 AVERAGE_Q1 = f"{AVERAGE}, input_measure=q1_progress"
 
@@ -694,6 +696,95 @@ CASES: dict[str, tuple[str, str, Edit, str]] = {
         ],
         "row measure_code=budget_execution_rate: found inputs from measures beside inputs from",
     ),
+    "rival of an unknown measure": (
+        "seed_references_exist",
+        "rival_measures",
+        put(RIVAL, measure_code="off_rate"),
+        "rival_measures.csv row measure_code=off_rate: not found in seeds/measures.csv, expected",
+    ),
+    "rival without inputs": (
+        "seed_references_exist",
+        "rival_measures",
+        put(RIVAL, rival_code="off_to_posts"),
+        "rival_measures.csv row rival_code=off_to_posts: not found in seeds/measures.csv or "
+        "seeds/measure_inputs.csv, expected a row of it",
+    ),
+    "inputs of no rival": (
+        "seed_references_exist",
+        "rival_measures",
+        drop(RIVAL),
+        "measure_inputs.csv row measure_code=off_establishment_to_authorised (2 rows): not found in "
+        "seeds/measures.csv or seeds/rival_measures.csv",
+    ),
+    "rival of itself": (
+        "rival_cells_are_valid",
+        "rival_measures",
+        put(RIVAL, rival_code="off_establishment_rate"),
+        "column rival_code: found 'off_establishment_rate', expected another measure, or a code of",
+    ),
+    "rival that nobody can print": (
+        "rival_cells_are_valid",
+        "rival_measures",
+        put(RIVAL, is_reported="true"),
+        "found 'off_establishment_to_authorised', expected a measure of seeds/measures.csv, as it",
+    ),
+    "rival divided by nothing": (
+        "rival_cells_are_valid",
+        "rival_measures",
+        put(RIVAL, divisor="0"),
+        "column divisor: found '0', expected what the rival is divided by, above 0",
+    ),
+    "rivals in the same place": (
+        "seed_keys_are_unique",
+        "rival_measures",
+        put("measure_code=off_establishment_rate", sort_order="1"),
+        "rival_measures.csv row measure_code=off_establishment_rate, sort_order=1: found 3 rows",
+    ),
+    "rival formed in two ways": (
+        "measure_inputs_form_measures",
+        "rival_measures",
+        put("rival_code=average_execution_rate_uncapped, sort_order=1",
+            measure_code="budget_execution_rate"),
+        "rival_measures.csv row rival_code=average_execution_rate_uncapped: found it for measures "
+        "of the quotients mean, ratio, expected one quotient",
+    ),
+    "rival mean of columns": (
+        "measure_inputs_form_measures",
+        "rival_measures",
+        put(RIVAL, measure_code="average_progress", sort_order="9"),
+        "rival_measures.csv row rival_code=off_establishment_to_authorised: found the quotient mean "
+        "with inputs that are no measures",
+    ),
+    "variant on neither": (
+        "rival_cells_are_valid",
+        "figure_variants",
+        put(VARIANT, definition="both"),
+        f"figure_variants.csv row {VARIANT} column definition: found 'both', expected own or rival",
+    ),
+    "variant with an unknown rounding": (
+        "rival_cells_are_valid",
+        "figure_variants",
+        put(VARIANT, rounding="ceiling"),
+        "column rounding: found 'ceiling', expected half_up, half_even, down or off_by_one",
+    ),
+    "variant times nothing": (
+        "rival_cells_are_valid",
+        "figure_variants",
+        put(VARIANT, factor="0"),
+        "column factor: found '0', expected what the value is multiplied by",
+    ),
+    "variant for any digits": (
+        "rival_cells_are_valid",
+        "figure_variants",
+        put(VARIANT, digits_needed="0"),
+        "column digits_needed: found '0', expected the number of significant digits",
+    ),
+    "variants in the same place": (
+        "seed_keys_are_unique",
+        "figure_variants",
+        put(VARIANT, sort_order="1"),
+        "figure_variants.csv row sort_order=1: found 2 rows",
+    ),
     "alternatives of a measure of measures": (
         "measure_inputs_form_measures",
         "measure_inputs",
@@ -965,6 +1056,8 @@ REQUIRED = {
     "detail_rollups": [
         "summary_table", "summary_column", "input_table", "input_column", "weight"
     ],
+    "rival_measures": columns("rival_measures"),
+    "figure_variants": columns("figure_variants"),
 }  # fmt: skip
 
 

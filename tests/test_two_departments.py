@@ -97,6 +97,43 @@ def test_contradictions_in_the_reports(two_departments: Published) -> None:
     ]
 
 
+def test_mismatches_are_explained_where_something_explains_them(
+    two_departments: Published,
+) -> None:
+    rows = two_departments.rows(
+        "select unit_code, item_type, item_code, reported_text, explained_by "
+        "from fct_reconciliation where verdict = 'mismatch' order by all"
+    )
+    cut = "截去尾数，未四舍五入"
+    assert rows == [
+        (NANSHAN, "figure", "budget_execution_rate", "99.01%", None),
+        (NANSHAN, "figure", "off_establishment_rate", "19.71%",
+         f"分母用核定编制数加编外人数：14 ÷ 71，{cut}"),
+        (NANSHAN, "figure", "off_establishment_rate", "24.56%", "分母用核定编制数：14 ÷ 57"),
+        *[(NANSHAN, "figure", "q1_execution_rate", "78.12%",
+           "由所印的一季度支出进度除以序时进度：19.53% ÷ 0.25")] * 2,
+        (NANSHAN, "figure", "q2_execution_rate", "135.30%",
+         "由所印的二季度支出进度除以序时进度：67.65% ÷ 0.5"),
+        *[(NANSHAN, "figure", "q2_progress", "67.65%", "末位相差 1，多为中间取整或笔误")] * 2,
+        (NANSHAN, "figure", "q4_execution_rate", "98.88%", None),
+        (NANSHAN, "figure", "q4_progress", "98.88%", None),
+        (NANSHAN, "indicator_score", "financial_compliance", "3", "未扣 预算调整率 的 0.9 分"),
+        (NANSHAN, "total_score", "TOTAL", "97.47", "各指标差额之和：财务合规性 +0.9"),
+        (YANTIAN, "figure", "budget_execution_rate", "99.5%", None),
+    ]  # fmt: skip
+    assert two_departments.rows(
+        "select count(*) from fct_reconciliation "
+        "where verdict != 'mismatch' and explained_by is not null"
+    ) == [(0,)]
+
+
+def test_rival_definitions_are_not_published_as_measures(two_departments: Published) -> None:
+    shipped = {row["measure_code"] for row in read(PROJECT_DIR / "seeds" / "measures.csv")}
+    for mart in ("dim_measures", "fct_measures"):
+        rows = two_departments.rows(f"select distinct measure_code from {mart}")
+        assert {code for (code,) in rows} == shipped
+
+
 def test_every_delivered_item_is_reconciled(two_departments: Published) -> None:
     scores = read(LANDING / "2023" / "reported_scores.csv")
     figures = read(LANDING / "2023" / "reported_figures.csv")

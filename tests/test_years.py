@@ -3,6 +3,7 @@
 from decimal import Decimal
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from orchestration import report
@@ -46,6 +47,18 @@ def test_a_second_year_changes_nothing_in_the_first(landing: Path, tmp_path: Pat
         "select fiscal_year, numerator, denominator, status from fct_measures "
         f"where unit_code = '{YANTIAN}' and measure_code = 'budget_change_rate' order by 1"
     ) == [(2023, None, None, "missing"), (2024, Decimal("786500"), Decimal("5213500"), "defined")]
+
+
+def test_a_mart_gains_the_columns_that_an_older_one_lacks(landing: Path, tmp_path: Path) -> None:
+    published = Published(tmp_path / "warehouse")
+    assert build(landing, published.warehouse) == {2023: []}
+    query = "select item_code, location, explained_by from fct_reconciliation order by all"
+    before = published.rows(query)
+    (state,) = (published.warehouse / "states").iterdir()
+    with duckdb.connect(str(state)) as con:
+        con.execute("alter table marts.fct_reconciliation drop column explained_by")
+    assert build(landing, published.warehouse) == {2023: []}
+    assert published.rows(query) == before
 
 
 def test_loading_a_year_again_replaces_it(landing: Path, tmp_path: Path) -> None:

@@ -54,10 +54,11 @@ used as (
         cells.table_name,
         cells.record_key,
         cells.column_name,
-        cells.cell_year,
+        cells.delivered_year,
         cells.is_rolled_up,
         cells.value,
         cells.delivered_value,
+        cells.corrections,
         cells.amount_unit,
         cells.source_file,
         cells.source_sha256,
@@ -86,6 +87,7 @@ details as (
     select
         used.unit_code,
         used.fiscal_year,
+        used.delivered_year,
         used.rubric_id,
         used.indicator_code,
         used.criterion_code,
@@ -96,6 +98,7 @@ details as (
         lines.column_name,
         lines.value,
         lines.delivered_value,
+        lines.corrections,
         lines.amount_unit,
         lines.source_file,
         lines.source_sha256,
@@ -111,7 +114,7 @@ details as (
     inner join lines
         on
             used.unit_code = lines.unit_code
-            and used.cell_year = lines.fiscal_year
+            and used.delivered_year = lines.fiscal_year
             and selected.table_name = lines.table_name
             and selected.fact = lines.fact
             and selected.attributes = lines.attributes
@@ -119,17 +122,17 @@ details as (
 )
 
 {%- set columns = [
-    'unit_code', 'fiscal_year', 'rubric_id', 'indicator_code', 'criterion_code', 'measure_code',
-    'role', 'table_name', 'record_key', 'column_name', 'value', 'delivered_value', 'amount_unit',
-    'source_file', 'source_sha256', 'source_row', 'load_id', 'weight',
+    'unit_code', 'fiscal_year', 'delivered_year', 'rubric_id', 'indicator_code', 'criterion_code',
+    'measure_code', 'role', 'table_name', 'record_key', 'column_name', 'value', 'delivered_value',
+    'corrections', 'amount_unit', 'source_file', 'source_sha256', 'source_row', 'load_id', 'weight',
 ] | join(',\n    ') %}
 
 select
     {{ columns }}
 from used
-where not is_rolled_up and delivered_value is not null
+where not is_rolled_up and (delivered_value is not null or cardinality(corrections) > 0)
 union all
 select
     {{ columns }}
 from details
-where delivered_value is not null
+where delivered_value is not null or cardinality(corrections) > 0

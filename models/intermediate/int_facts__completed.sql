@@ -30,7 +30,7 @@ added as (
             and rolled_up.fiscal_year = tables_delivered.fiscal_year
             and rolled_up.table_name = tables_delivered.table_name
     where
-        delivered.delivered_value is null
+        {{ cell_as_corrected('delivered') }} is null
         and (
             delivered.fact is not null
             or not rolled_up.is_open

@@ -51,7 +51,8 @@ union all by name
 {{ cells('performance_targets', ['target_no'], {
     'is_attained': 'cast(is_attained as integer)',
     'is_applicable': 'cast(is_applicable as integer)',
-}, attributes=['level1', 'level2', 'is_applicable'], column_names={'is_attained': 'attained_column'}) }}
+}, attributes=['level1', 'level2', 'is_applicable'], column_names={'is_attained': 'attained_column'},
+rests_on={'is_attained': ['operator', 'expected_value', 'actual_value']}) }}
 union all by name
 {{ cells('petitions', ['channel'], {
     'received': 'received_count',

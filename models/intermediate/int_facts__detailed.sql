@@ -10,6 +10,7 @@ with years_read as (
     facts['columns'],
     amounts=facts.get('amounts', false),
     column_names=facts.get('column_names', {}),
+    rests_on=facts.get('rests_on', {}),
     selected_by=facts['attributes']
 ) }}
 {% if not loop.last %}union all by name{% endif %}

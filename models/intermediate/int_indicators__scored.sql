@@ -55,5 +55,6 @@ select
     is_vetoed,
     is_withheld,
     points_possible,
+    cast(points_awarded as decimal(38, 18)) as points_awarded,
     cast({{ round_to('points_awarded', 'score_decimals') }} as decimal(9, 4)) as score
 from held

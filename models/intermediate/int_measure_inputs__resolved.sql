@@ -72,6 +72,7 @@ select
     cap,
     year_offset,
     is_required,
+    measure_code not in (select measures.measure_code from measures) as is_rival,
     list_filter(string_split(record_filter, '&'), term -> term != '') as record_terms
 from numbered
 cross join unnest(string_split(coalesce(input_key, ''), '|')) as filters (record_filter)

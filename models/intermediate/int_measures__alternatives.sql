@@ -2,8 +2,12 @@ with departments as (
     select unit_code, fiscal_year from {{ ref('int_departments__evaluated') }}
 ),
 
+wanted_rivals as (
+    select * from {{ ref('int_rivals__wanted') }}
+),
+
 inputs as (
-    select distinct input_no, measure_code, alternative, role, is_required
+    select distinct input_no, measure_code, alternative, role, is_required, is_rival
     from {{ ref('int_measure_inputs__resolved') }}
     where input_measure is null
 ),
@@ -40,6 +44,12 @@ expected as (
             departments.unit_code = cells.unit_code
             and departments.fiscal_year = cells.fiscal_year
             and inputs.input_no = cells.input_no
+    where
+        inputs.is_rival is not true
+        or (departments.unit_code, departments.fiscal_year, inputs.measure_code) in (
+            select (wanted.unit_code, wanted.fiscal_year, wanted.measure_code)
+            from wanted_rivals as wanted
+        )
 ),
 
 -- No sum where no row is there, where a delivered row has an empty cell, or where an input that is

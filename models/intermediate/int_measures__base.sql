@@ -1,5 +1,5 @@
 with measures as (
-    select * from {{ ref('measures') }}
+    select * from {{ ref('int_measures__defined') }}
 ),
 
 alternatives as (

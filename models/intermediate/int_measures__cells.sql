@@ -2,9 +2,18 @@ with facts as (
     select * from {{ ref('int_facts__completed') }}
 ),
 
+wanted_rivals as (
+    select * from {{ ref('int_rivals__wanted') }}
+),
+
 inputs as (
     select * from {{ ref('int_measure_inputs__resolved') }}
-    where input_measure is null
+    where
+        input_measure is null
+        and (
+            is_rival is not true
+            or measure_code in (select wanted.measure_code from wanted_rivals as wanted)
+        )
 ),
 
 run_years as (
@@ -16,7 +25,8 @@ weights as (
         facts.load_id,
         facts.source_row,
         facts.fact,
-        facts.value
+        facts.value,
+        facts.corrections
     from facts
     inner join (select distinct input_table, weight_column from inputs) as weighted
         on facts.table_name = weighted.input_table and facts.fact = weighted.weight_column
@@ -25,6 +35,7 @@ weights as (
 select
     facts.unit_code,
     run_years.fiscal_year,
+    facts.fiscal_year as delivered_year,
     inputs.measure_code,
     inputs.alternative,
     inputs.role,
@@ -32,7 +43,6 @@ select
     facts.table_name,
     facts.record_key,
     facts.column_name,
-    facts.fiscal_year as cell_year,
     facts.is_rolled_up,
     cast(
         inputs.weight
@@ -40,9 +50,10 @@ select
     ) as weight,
     case
         when inputs.aggregate = 'sum' then facts.value
-        when facts.delivered_value is not null then 1
+        when {{ cell_as_corrected('facts') }} is not null then 1
     end as value,
     facts.delivered_value,
+    map_concat(facts.corrections, weights.corrections) as corrections,
     facts.amount_unit,
     facts.source_file,
     facts.source_sha256,
@@ -60,3 +71,9 @@ left join weights
         facts.load_id = weights.load_id
         and facts.source_row = weights.source_row
         and inputs.weight_column = weights.fact
+where
+    inputs.is_rival is not true
+    or (facts.unit_code, run_years.fiscal_year, inputs.measure_code) in (
+        select (wanted.unit_code, wanted.fiscal_year, wanted.measure_code)
+        from wanted_rivals as wanted
+    )

@@ -3,7 +3,7 @@ with base as (
 ),
 
 measures as (
-    select * from {{ ref('measures') }}
+    select * from {{ ref('int_measures__defined') }}
 ),
 
 inputs as (

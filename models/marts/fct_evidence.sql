@@ -11,6 +11,10 @@ assessments as (
     select * from {{ ref('stg_assessments') }}
 ),
 
+corrections as (
+    select * from {{ ref('stg_corrections') }}
+),
+
 reported as (
     select * from {{ ref('int_scores__reported') }}
     where rubric_id is not null
@@ -20,6 +24,7 @@ assessed_cells as (
     select
         criteria.unit_code,
         criteria.fiscal_year,
+        criteria.fiscal_year as delivered_year,
         criteria.rubric_id,
         criteria.indicator_code,
         criteria.criterion_code,
@@ -31,6 +36,7 @@ assessed_cells as (
         1 as weight,
         assessments.value,
         assessments.delivered.value as delivered_value,
+        {{ corrections_of(['value'], 'assessments.corrections') }} as corrections,
         assessments.source_file,
         assessments.source_sha256,
         assessments.source_row,
@@ -79,6 +85,46 @@ all_cells as (
     select * from reported_score_cells
     union all by name
     select * from reported_grade_cells
+),
+
+-- What is said of each corrected cell of a record, by column.
+corrected_records as (
+    select
+        unit_code,
+        fiscal_year,
+        table_name,
+        key as record_key,
+        map(
+            list(column_name order by source_file, source_row),
+            list(
+                reason || '；批准人 ' || approved_by || '，' || approved_on
+                || '（' || source_file || ' 第 ' || source_row || ' 行）'
+                order by source_file, source_row
+            )
+        ) as sentences
+    from corrections
+    group by unit_code, fiscal_year, table_name, key
+),
+
+explained as (
+    select
+        all_cells.*,
+        {{ cell_as_corrected('all_cells') }} as counted_value,
+        nullif(
+            array_to_string(list_transform(
+                map_keys(all_cells.corrections),
+                corrected -> case
+                    when corrected = all_cells.column_name then '' else corrected || '：'
+                end || corrected_records.sentences[corrected]
+            ), '；'), ''
+        ) as correction
+    from all_cells
+    left join corrected_records
+        on
+            all_cells.unit_code = corrected_records.unit_code
+            and all_cells.delivered_year = corrected_records.fiscal_year
+            and all_cells.table_name = corrected_records.table_name
+            and all_cells.record_key = corrected_records.record_key
 )
 
 select
@@ -95,9 +141,12 @@ select
     cast(weight as decimal(28, 6)) as weight,
     cast(value as decimal(28, 10)) as value,
     delivered_value,
+    case when correction is not null then counted_value end as corrected_value,
+    corrections['amount_unit'] as corrected_unit,
+    correction,
     amount_unit,
     source_file,
     source_sha256,
     source_row,
     load_id
-from all_cells
+from explained

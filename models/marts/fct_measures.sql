@@ -1,5 +1,8 @@
+-- Rival definitions are no measures.
 with measures as (
-    select * from {{ ref('int_measures__valued') }}
+    select valued.*
+    from {{ ref('int_measures__valued') }} as valued
+    semi join {{ ref('measures') }} as measures on valued.measure_code = measures.measure_code
 )
 
 select

@@ -9,6 +9,7 @@ select
     {{ to_yuan('fixed_assets_in_use') }} as fixed_assets_in_use_yuan,
     amount_unit,
     {{ delivered_cells(['fixed_assets_total', 'fixed_assets_in_use']) }} as delivered,
+    corrections,
     load_id,
     source_file,
     source_sha256,

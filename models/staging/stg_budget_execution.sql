@@ -8,8 +8,8 @@ select
     month,
     {{ to_yuan('adjusted_budget') }} as adjusted_budget_yuan,
     {{ to_yuan('cumulative_executed') }} as cumulative_executed_yuan,
-    progress_pct,
-    execution_rate_pct,
+    {{ corrected('progress_pct', 'decimal(28, 10)') }} as progress_pct,
+    {{ corrected('execution_rate_pct', 'decimal(28, 10)') }} as execution_rate_pct,
     amount_unit,
     {{ delivered_cells([
         'adjusted_budget',
@@ -17,6 +17,7 @@ select
         'progress_pct',
         'execution_rate_pct',
     ]) }} as delivered,
+    corrections,
     load_id,
     source_file,
     source_sha256,

@@ -11,6 +11,7 @@ select
     {{ to_yuan('executed') }} as executed_yuan,
     amount_unit,
     {{ delivered_cells(['initial_budget', 'adjusted_budget', 'executed']) }} as delivered,
+    corrections,
     load_id,
     source_file,
     source_sha256,

@@ -2,6 +2,24 @@ with targets as (
     select * from {{ source('raw', 'performance_targets') }}
 ),
 
+corrected as (
+    select
+        * replace (
+            {{ corrected('level1') }} as level1,
+            {{ corrected('level2') }} as level2,
+            {{ corrected('target_name') }} as target_name,
+            {{ corrected('operator') }} as operator,
+            {{ corrected('expected_value') }} as expected_value,
+            {{ corrected('actual_value') }} as actual_value,
+            {{ corrected('is_attained', 'boolean') }} as is_attained,
+            {{ corrected('is_applicable', 'boolean') }} as is_applicable
+        ),
+        actual_value as delivered_actual_value,
+        is_attained as delivered_is_attained,
+        is_applicable as delivered_is_applicable
+    from targets
+),
+
 read_values as (
     select
         *,
@@ -9,7 +27,7 @@ read_values as (
         {{ printed_date('actual_value') }} as actual_on,
         {{ printed_number('expected_value') }} as expected_number,
         {{ printed_number('actual_value') }} as actual_number
-    from targets
+    from corrected
 ),
 
 -- Dates where both are read as dates, numbers where neither is; never the one with the other.
@@ -47,12 +65,13 @@ select
     case when is_met_by_value is null then 'is_attained' else 'actual_value' end
         as attained_column,
     {
-        'is_applicable': cast(is_applicable as varchar),
+        'is_applicable': cast(delivered_is_applicable as varchar),
         'is_attained': case
-            when is_met_by_value is null then cast(is_attained as varchar)
-            else actual_value
+            when is_met_by_value is null then cast(delivered_is_attained as varchar)
+            else delivered_actual_value
         end
     } as delivered,
+    corrections,
     load_id,
     source_file,
     source_sha256,

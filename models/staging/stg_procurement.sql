@@ -11,6 +11,7 @@ select
     {{ to_yuan('sme_awarded') }} as sme_awarded_yuan,
     amount_unit,
     {{ delivered_cells(['planned', 'actual', 'sme_awarded']) }} as delivered,
+    corrections,
     load_id,
     source_file,
     source_sha256,

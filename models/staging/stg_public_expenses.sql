@@ -10,6 +10,7 @@ select
     {{ to_yuan('actual') }} as actual_yuan,
     amount_unit,
     {{ delivered_cells(['budgeted', 'actual']) }} as delivered,
+    corrections,
     load_id,
     source_file,
     source_sha256,

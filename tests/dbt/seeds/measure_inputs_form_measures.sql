@@ -1,8 +1,29 @@
 {{ config(meta={'dagster': {'ref': {'name': 'measure_inputs'}}}) }}
 -- The inputs of a measure fit together: its alternatives follow each other, each has a numerator,
--- and a measure of measures is one of base measures, nothing else.
-with measures as (
-    select * from {{ ref('measures') }}
+-- and a measure of measures is one of base measures, nothing else. A rival definition is formed as
+-- the measures that it stands in for.
+with rivals as (
+    select
+        rivals.rival_code,
+        measures.quotient
+    from {{ ref('rival_measures') }} as rivals
+    inner join {{ ref('measures') }} as measures on rivals.measure_code = measures.measure_code
+    anti join {{ ref('measures') }} as published on rivals.rival_code = published.measure_code
+),
+
+measures as (
+    select
+        measure_code,
+        quotient,
+        {{ seed_row('measures', ['measure_code']) }} as seed_row
+    from {{ ref('measures') }}
+    union all
+    select
+        rival_code as measure_code,
+        max(quotient) as quotient,
+        {{ seed_row('rival_measures', ['rival_code']) }} as seed_row
+    from rivals
+    group by rival_code
 ),
 
 inputs as (
@@ -13,6 +34,7 @@ by_measure as (
     select
         measures.measure_code,
         measures.quotient,
+        measures.seed_row,
         max(inputs.alternative) as last_alternative,
         count(distinct inputs.alternative) as alternatives_count,
         count(inputs.measure_code) as inputs_count,
@@ -21,7 +43,7 @@ by_measure as (
         count(*) filter (where inputs.weight != 1) as weighted_count
     from measures
     left join inputs on measures.measure_code = inputs.measure_code
-    group by measures.measure_code, measures.quotient
+    group by measures.measure_code, measures.quotient, measures.seed_row
 ),
 
 without_numerator as (
@@ -35,6 +57,15 @@ without_numerator as (
 
 faults as (
     select
+        {{ seed_row('rival_measures', ['rival_code']) }} as seed_row,
+        'found it for measures of the quotients '
+        || string_agg(distinct quotient, ', ' order by quotient)
+        || ', expected one quotient; make a rival of its own for each' as fault
+    from rivals
+    group by rival_code
+    having count(distinct quotient) > 1
+    union all
+    select
         {{ seed_row('measure_inputs', ['measure_code']) }} as seed_row,
         'found ' || alternatives_count || ' alternatives up to number ' || last_alternative
         || ', expected numbers from 1 without gaps; renumber them' as fault
@@ -47,7 +78,7 @@ faults as (
     from without_numerator
     union all
     select
-        {{ seed_row('measures', ['measure_code']) }} as seed_row,
+        seed_row,
         'found the quotient mean with ' || case
             when inputs_count = 0 then 'no inputs'
             when input_measures_count < inputs_count then 'inputs that are no measures'
