@@ -13,7 +13,7 @@
                 {%- set meta = column.config.meta -%}
                 {%- set is_key = meta.get('key', false) -%}
                 {%- set is_cell = not is_key and 'yuan_per_unit' not in meta -%}
-                {%- set codes = meta.get('accepted_values', []) -%}
+                {%- set codes = meta.get('accepted_values', []) | list -%}
                 {%- if 'minimum' in meta and 'maximum' in meta -%}
                     {%- set codes = range(meta.minimum, meta.maximum + 1) | list -%}
                 {%- elif column.data_type == 'boolean' -%}

@@ -1,5 +1,7 @@
 """How a cell of text becomes a typed value, or a fault that a person understands, as SQL."""
 
+from collections.abc import Iterable
+
 from orchestration.contract import Column, Table
 
 TRIMMED = "nullif(trim({0}, ' \t\u3000\u00a0'), '')"
@@ -57,7 +59,12 @@ def _typed(column: Column) -> str:
     text = _text(column)
     match column.data_type:
         case "varchar":
-            return text
+            labels = " ".join(
+                f"when '{label}' then '{code}'"
+                for code, label in column.accepted_values.items()
+                if label not in column.accepted_values
+            )
+            return f"case {text} {labels} else {text} end" if labels else text
         case "boolean":
             words = f"lower({text})"
             return f"case when {words} in {TRUE} then true when {words} in {FALSE} then false end"
@@ -167,5 +174,5 @@ def _text(column: Column) -> str:
     return f'"{column.name} text"'
 
 
-def _literals(values: tuple[str, ...]) -> str:
+def _literals(values: Iterable[str]) -> str:
     return ", ".join(f"'{value}'" for value in values)

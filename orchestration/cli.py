@@ -8,7 +8,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from orchestration.files import landing_years
+from orchestration.files import is_year, landing_years
 from orchestration.project import Folders
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
         but an evaluation is blocked or incomplete.
     """
     options = _parser().parse_args(arguments)
+    if options.command == "template":
+        return _template(options.year, options.out or Path(f"landing-template-{options.year}.xlsx"))
     warnings.filterwarnings("ignore")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("jixiao").setLevel(logging.INFO)
@@ -56,6 +58,20 @@ def main(arguments: list[str] | None = None) -> int:
 def _wrong_usage(message: str) -> int:
     print(f"jixiao: {message}", file=sys.stderr)
     return WRONG_USAGE
+
+
+def _template(year: int, path: Path) -> int:
+    from orchestration.template import write_template
+
+    try:
+        with path.open("xb") as stream:
+            write_template(stream, year)
+    except FileExistsError:
+        return _wrong_usage(f"{path}: exists already; move it away or choose another --out")
+    except OSError as error:
+        return _wrong_usage(f"{path}: cannot be written ({error.strerror}); choose another --out")
+    print(f"{path}: fill it in and put it into the folder {year} of the landing folder")
+    return PUBLISHED
 
 
 def _check(landing: Path, years: list[int]) -> int:
@@ -118,7 +134,23 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="exit with 3 where an evaluation is blocked or incomplete",
     )
+    template = commands.add_parser("template", help="write a workbook for bureaus to fill in")
+    template.add_argument(
+        "--year", type=_fiscal_year, required=True, metavar="Y", help="fiscal year of the data"
+    )
+    template.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the workbook; landing-template-<Y>.xlsx in this folder by default",
+    )
     return parser
+
+
+def _fiscal_year(text: str) -> int:
+    if not is_year(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no fiscal year; expected four digits")
+    return int(text)
 
 
 def command() -> None:

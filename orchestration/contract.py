@@ -23,7 +23,8 @@ class Column:
         is_required: No key column, and never empty all the same.
         is_amount: Money in the unit that the row's `amount_unit` says.
         is_percent: A percentage, which may be written with its sign.
-        accepted_values: The codes it takes; empty for any.
+        accepted_values: The codes it takes with their Chinese labels, which a cell may hold as
+            well; empty for any.
         minimum: Least value, where there is one.
         maximum: Greatest value, where there is one.
         yuan_per_unit: For `amount_unit`: yuan to each unit.
@@ -38,7 +39,7 @@ class Column:
     is_required: bool = False
     is_amount: bool = False
     is_percent: bool = False
-    accepted_values: tuple[str, ...] = ()
+    accepted_values: dict[str, str] = field(default_factory=dict, hash=False)
     minimum: int | None = None
     maximum: int | None = None
     yuan_per_unit: dict[str, int] = field(default_factory=dict, hash=False)
@@ -114,8 +115,20 @@ def _column(node: dict[str, Any]) -> Column:
         is_required=meta.get("required", False),
         is_amount=meta.get("amount", False),
         is_percent=meta.get("percent", False),
-        accepted_values=tuple(str(value) for value in meta.get("accepted_values", units)),
+        accepted_values=_labelled(meta.get("accepted_values", [])) or _units(units),
         minimum=meta.get("minimum"),
         maximum=meta.get("maximum"),
         yuan_per_unit=units,
     )
+
+
+def _labelled(codes: dict[Any, Any] | list[Any]) -> dict[str, str]:
+    """Codes with their labels; one that is listed without a label is its own."""
+    pairs = codes.items() if isinstance(codes, dict) else zip(codes, codes, strict=True)
+    return {str(code): str(label) for code, label in pairs}
+
+
+def _units(yuan_per_unit: dict[str, int]) -> dict[str, str]:
+    """Units of money, each labelled by the first that is worth as much."""
+    first = {yuan: name for name, yuan in reversed(yuan_per_unit.items())}
+    return {name: first[yuan] for name, yuan in yuan_per_unit.items()}

@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
+from itertools import islice
 from pathlib import Path
+
+import python_calamine as calamine
 
 from orchestration.contract import Table, landing_contract
 from orchestration.faults import LandingRefused
@@ -46,10 +49,11 @@ def landing_years(landing: Path) -> list[int]:
     """The fiscal years that a landing folder has a folder for, in order."""
     if not landing.is_dir():
         return []
-    return sorted(int(p.name) for p in landing.iterdir() if p.is_dir() and _is_year(p.name))
+    return sorted(int(p.name) for p in landing.iterdir() if p.is_dir() and is_year(p.name))
 
 
-def _is_year(name: str) -> bool:
+def is_year(name: str) -> bool:
+    """Whether a folder's name is a fiscal year: four digits."""
     return len(name) == 4 and name.isascii() and name.isdigit()
 
 
@@ -136,13 +140,34 @@ def _tables_of(path: Path, name: str, table_name: str) -> list[LandedFile]:
 
 
 def _sheets_of(path: Path, name: str) -> list[LandedFile]:
-    """The sheets of a workbook: each is named after its table, in English or Chinese."""
+    """The sheets of a workbook: each is named after its table, in English or Chinese.
+
+    A sheet with a header alone delivers nothing, as if its table were absent.
+    """
     by_name = {t.name: t for t in landing_contract().values()}
     by_name |= {t.label_zh: t for t in landing_contract().values()}
-    sheets = [sheet for sheet in open_workbook(path, name).sheet_names if sheet != NOTES_SHEET]
+    workbook = open_workbook(path, name)
+    sheets = [sheet for sheet in workbook.sheet_names if sheet != NOTES_SHEET]
     if unknown := [sheet for sheet in sheets if sheet.strip() not in by_name]:
         raise LandingRefused([f"{name} sheet {sheet}: {_unknown(sheet)}" for sheet in unknown])
-    return [LandedFile(path, name, by_name[sheet.strip()], sheet) for sheet in sheets]
+    return [
+        LandedFile(path, name, by_name[sheet.strip()], sheet)
+        for sheet in sheets
+        if not _is_header_alone(workbook, sheet, name)
+    ]
+
+
+def _is_header_alone(workbook: calamine.CalamineWorkbook, name: str, told: str) -> bool:
+    try:
+        sheet = workbook.get_sheet_by_name(name)
+    except calamine.CalamineError as error:
+        raise LandingRefused(
+            [f"{told} sheet {name}: cannot be read ({error}); save the workbook again"]
+        ) from None
+    if sheet.start is None:
+        return False
+    below = islice(sheet.iter_rows(), sheet.start[0] + 1, None)
+    return not any(str(cell).strip() for row in below for cell in row)
 
 
 def _unknown(table_name: str) -> str:

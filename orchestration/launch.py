@@ -7,7 +7,7 @@ from typing import Any
 
 import dagster as dg
 
-from orchestration.definitions import JOB, build_definitions
+from orchestration.definitions import JOB, YEARS, build_definitions
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -24,20 +24,24 @@ def launch(landing: Path, warehouse: Path, years: list[int]) -> dict[int, list[s
         For each year the reasons why it was refused, one line each; none where it was published.
     """
     job = build_definitions(str(landing), str(warehouse)).resolve_job_def(JOB)
+    partitions = YEARS.get_partition_keys()
+    outcomes: dict[int, list[str]] = {}
     with _instance() as instance:
-        return {
-            year: _reasons(
-                year,
-                warehouse,
-                job.execute_in_process(
-                    partition_key=str(year),
-                    run_config=QUIET,
-                    instance=instance,
-                    raise_on_error=False,
-                ),
+        for year in years:
+            if str(year) not in partitions:
+                outcomes[year] = [
+                    f"{year} refused: expected a fiscal year from {partitions[0]} to "
+                    f"{partitions[-1]}; correct the folder's name"
+                ]
+                continue
+            result = job.execute_in_process(
+                partition_key=str(year),
+                run_config=QUIET,
+                instance=instance,
+                raise_on_error=False,
             )
-            for year in years
-        }
+            outcomes[year] = _reasons(year, warehouse, result)
+    return outcomes
 
 
 def _instance() -> AbstractContextManager[dg.DagsterInstance | None]:

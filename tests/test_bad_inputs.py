@@ -175,11 +175,11 @@ def test_none_of_them_changes_what_is_published(tmp_path: Path) -> None:
     write(landing / "2023" / "departments.csv", DEPARTMENTS_2023.read_bytes())
     assert build(landing, published.warehouse) == {2023: []}
     before = published.warehouse.joinpath("published").readlink()
-    for year, (name, make, _) in enumerate(REFUSED, start=2101):
+    for year, (name, make, _) in enumerate(REFUSED, start=2024):
         good = DEPARTMENTS_2023.read_text("utf-8")
         write(landing / str(year) / "departments.csv", good.replace(",2023,", f",{year},"))
         make(landing / str(year) / name)
-    years = [str(year) for year in range(2101, 2101 + len(REFUSED))]
+    years = [str(year) for year in range(2024, 2024 + len(REFUSED))]
     options = [option for year in years for option in ("--year", year)]
     run = jixiao("check", "--landing", str(landing), *options)
     assert run.returncode == 1

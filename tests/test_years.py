@@ -146,3 +146,9 @@ def test_a_later_year_that_read_other_data_is_named(
     append_rows(landing / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
     assert shown(2023) == [stale]
     assert shown(2023, 2024) == []
+
+
+def test_a_folder_for_a_year_that_cannot_be_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "landing" / "9999").mkdir(parents=True)
+    (reason,) = build(tmp_path / "landing", tmp_path / "warehouse", 9999)[9999]
+    assert reason.startswith("9999 refused: expected a fiscal year from 2000 to ")
