@@ -77,7 +77,7 @@ def test_a_rubric_and_measures_are_rows(
     seeds: Path = project.folder / "seeds"  # type: ignore[attr-defined]
     add_rubric(seeds)
     add_measure(seeds)
-    landing = Generator(7, seeds).landing(tmp_path / "landing", 2023, 150)
+    landing = Generator(7, seeds).landing(tmp_path / "landing", 2023, 200)
     for path in (LANDING / "2023").glob("*.csv"):
         header, *lines = path.read_text("utf-8").splitlines()
         target = landing / "2023" / path.name
