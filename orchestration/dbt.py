@@ -80,8 +80,7 @@ def build(database: Path, *arguments: str) -> DbtRun:
         if event.info.name in RESULT_EVENTS:
             events.append(MessageToDict(event, preserving_proto_field_name=True))
 
-    # Parsing sets the build file too, so it comes first.
-    manifest, _ = parsed()
+    manifest = parsed()[0]  # which points the variable to a file of its own
     os.environ["JIXIAO_BUILD_FILE"] = str(database)
     result = dbtRunner(manifest=manifest, callbacks=[keep]).invoke(
         [

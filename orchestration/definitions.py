@@ -1,7 +1,7 @@
 """The Dagster definitions: one graph, a partition per fiscal year."""
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
@@ -14,6 +14,9 @@ from orchestration.build import Build, refusal
 from orchestration.contract import landing_contract
 from orchestration.project import Folders
 
+if TYPE_CHECKING:
+    from expectations.runner import Outcome
+
 JOB = "yearly_evaluation"
 # The open year and the next have partitions too: bureaus deliver before a year is over.
 YEARS = dg.TimeWindowPartitionsDefinition(
@@ -21,8 +24,8 @@ YEARS = dg.TimeWindowPartitionsDefinition(
 )
 # A run builds one year, whoever launches it.
 BY_YEAR = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
-# The measures are there before the checks, so that a rule may compare what is printed with them.
-MEASURED = "+int_measures__valued"
+# Measures and rubrics are there before the checks, so that a rule may compare with them.
+MEASURED = "+int_measures__valued +int_rubrics__assigned"
 DELIVERED = f"path:models/staging resource_type:seed {MEASURED}"
 MARTS = "path:models/intermediate path:models/marts"
 
@@ -80,14 +83,14 @@ def _run_dbt(
         raise refusal(run.failures)
 
 
-def _checks(stage: Stage, name: str) -> dg.AssetChecksDefinition:
+def _checks(name: str, *stages: Stage) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, build: Build) -> Iterator[Any]:
         # Great Expectations takes seconds to import.
         from expectations import runner
 
         year = context.op_execution_context.partition_key
         with build.step(year, name) as step:
-            outcomes = runner.check(build.of.build_file, stage)
+            outcomes = [o for stage in stages for o in runner.check(build.of.build_file, stage)]
             violations = sum(outcome.violations for outcome in outcomes)
             step.told = f"{len(outcomes)} data rules, {violations} findings"
         for outcome in outcomes:
@@ -99,11 +102,13 @@ def _checks(stage: Stage, name: str) -> dg.AssetChecksDefinition:
                 metadata={
                     "severity": outcome.rule.severity,
                     "violations": outcome.violations,
+                    "departments": outcome.departments,
+                    "keys": dg.MetadataValue.json(outcome.keys),
                     "sample": dg.MetadataValue.json(outcome.sample),
                 },
             )
-        if stage == "marts" and (sample := [line for o in outcomes for line in o.sample]):
-            raise refusal(sample)
+        if violated := [o for o in outcomes if o.rule.stage == "marts" and o.violations]:
+            raise refusal([line for outcome in violated for line in _said(outcome)])
 
     return dg.multi_asset_check(
         name=name,
@@ -115,9 +120,17 @@ def _checks(stage: Stage, name: str) -> dg.AssetChecksDefinition:
                 blocking=True,
                 partitions_def=YEARS,
             )
+            for stage in stages
             for rule in rules(stage)
         ],
     )(check)
+
+
+def _said(outcome: "Outcome") -> list[str]:
+    """Why publishing is refused: the first records that violate a rule on marts, and how many."""
+    lines = [f"{outcome.rule.rule_id}: {line}" for line in outcome.sample]
+    more = outcome.violations - len(lines)
+    return [*lines, f"{outcome.rule.rule_id}: and {more} more"] if more > 0 else lines
 
 
 def _dagster_severity(rule: Rule) -> dg.AssetCheckSeverity:
@@ -183,7 +196,7 @@ def _dbt_assets(manifest: Mapping[str, Any]) -> tuple[dg.AssetsDefinition, dg.As
     )
     def mart_models(context: dg.AssetExecutionContext, build: Build) -> Iterator[Any]:
         yield from _run_dbt(
-            context, build, "score", "--select", *MARTS.split(), "--exclude", MEASURED
+            context, build, "score", "--select", *MARTS.split(), "--exclude", *MEASURED.split()
         )
 
     return delivered_models, mart_models
@@ -200,7 +213,10 @@ def build_definitions(landing_dir: str, warehouse_dir: str) -> dg.Definitions:
     marts = [key for key in mart_models.keys if key.path[0] == "marts"]
     published = _published(marts)
     everything = [landing_tables, delivered_models, mart_models, published]
-    checks = [_checks("delivered", "check_delivered"), _checks("marts", "check_marts")]
+    checks = [
+        _checks("check_delivered", "delivered", "waivers"),
+        _checks("check_marts", "marts"),
+    ]
     return dg.Definitions(
         assets=everything,
         asset_checks=checks,

@@ -1,4 +1,7 @@
-"""Synthetic departments: invented figures, full of gaps, zeros and values on the edge of a rule."""
+"""Synthetic departments: invented figures, full of gaps, zeros and values on an edge.
+
+None of them violates a critical data rule.
+"""
 
 import csv
 import random
@@ -18,9 +21,10 @@ class Generator:
 
     def __init__(self, seed: int, seeds: Path) -> None:
         self.random = random.Random(seed)  # noqa: S311
-        self.criteria = [
-            c for c in read(seeds / "rubric_criteria.csv") if c["rubric_id"] == "nanshan_2023"
-        ]
+        self.criteria = {
+            district: [c for c in read(seeds / "rubric_criteria.csv") if c["rubric_id"] == rubric]
+            for district, rubric in (("南山区", "nanshan_2023"), ("盐田区", "yantian_2023"))
+        }
 
     def landing(self, folder: Path, year: int, departments: int) -> Path:
         """Write a year's files for a number of departments of both districts."""
@@ -54,6 +58,7 @@ class Generator:
     def department(self, number: int) -> list[tuple[str, dict[str, Cell]]]:  # noqa: C901
         r = self.random
         unit = r.choice(["元", "万元", "亿元"])
+        district = r.choice(["南山区", "盐田区"])
         rows: list[tuple[str, dict[str, Cell]]] = [
             (
                 "departments",
@@ -61,7 +66,7 @@ class Generator:
                     "unit_name": f"虚构单位{number}",
                     "unit_type": r.choice(["department", "head_office", "subordinate"]),
                     "city": "深圳市",
-                    "district": r.choice(["南山区", "盐田区"]),
+                    "district": district,
                 },
             )
         ]
@@ -81,7 +86,9 @@ class Generator:
                 executed=self.maybe(self.amount(adjusted * Decimal(share), "0", "1", "0.5")),
                 amount_unit=unit,
             )
+        spent = Decimal(0)
         for month in QUARTERS.values():
+            spent = max(spent, self.amount(adjusted * month / 12, "0", "1"))
             way = r.choice(["amounts", "progress", "rate"])
             add(
                 "budget_execution",
@@ -89,8 +96,7 @@ class Generator:
                 month=month,
                 adjusted_budget=self.maybe(adjusted) if way == "amounts" else "",
                 cumulative_executed=(
-                    self.maybe(self.amount(adjusted * month / 12, "0", "1"))
-                    if way == "amounts" else ""
+                    self.maybe(spent) if way == "amounts" else ""
                 ),
                 progress_pct=self.maybe(r.choice(["0", "100", "33.333333", f"{month * 8.1:.2f}"]))
                 if way == "progress" else "",
@@ -171,7 +177,7 @@ class Generator:
                 document=document,
                 status=self.maybe(r.choice(["compliant", "partial", "not_disclosed", "exempt"])),
             )
-        for criterion in self.criteria:
+        for criterion in self.criteria[district]:
             if criterion["method"] == "veto":
                 add(
                     "assessments",

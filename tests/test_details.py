@@ -281,9 +281,9 @@ def test_a_person_is_told_what_is_in_doubt(published: Published) -> None:
     # A reception, and what might be one.
     doubt = "无法由明细汇总：有明细未填科目、渠道、年内日期或是否标志，不知是否计入"
     assert [message for *_, message in found] == [
-        f"2023 no_code public_expenses official_reception：actual {doubt}",
-        f"2023 no_code public_expenses three_public：actual {doubt}",
-        f"2023 no_use assets：fixed_assets_in_use {doubt}",
+        f"2023 no_code public_expenses official_reception：实际支出数 {doubt}",
+        f"2023 no_code public_expenses three_public：实际支出数 {doubt}",
+        f"2023 no_use assets：在用固定资产总额 {doubt}",
     ]
 
 

@@ -57,7 +57,7 @@ def shipped_rows(seed: str) -> list[Row]:
 
 
 def columns(seed: str) -> list[str]:
-    return list(shipped_rows(seed)[0])
+    return (SEEDS_DIR / f"{seed}.csv").read_text("utf-8").splitlines()[0].split(",")
 
 
 def write(folder: Path, seed: str, edit: Edit) -> Path:
@@ -1068,6 +1068,38 @@ def test_an_empty_cell_is_found_where_one_is_required(seeds: Seeds, seed: str, c
     found = seeds.messages({seed: lambda rows: [rows[0] | {column: ""}, *rows[1:]]})
     assert sum(f"column {column}: found nothing, expected" in line for line in found) == 1, found
     assert all(line.startswith("seeds/") for line in found)
+
+
+WAIVER = {
+    "rule_id": "known_criterion", "unit_code": "440305-gxj", "fiscal_year": "2023",
+    "reason": "已报备", "approved_by": "财政局", "expires_on": "2024-12-31",
+}  # fmt: skip
+
+
+def test_no_waiver_is_shipped_and_a_whole_one_raises_nothing(seeds: Seeds) -> None:
+    assert shipped_rows("waivers") == []
+    kinds = seeds.con.execute("select column_name, column_type from (describe seeds.waivers)")
+    assert dict(kinds.fetchall()) == dict.fromkeys(columns("waivers"), "VARCHAR") | {
+        "fiscal_year": "INTEGER",
+        "expires_on": "DATE",
+    }
+    assert (
+        seeds.messages({"waivers": lambda rows: [WAIVER, WAIVER | {"fiscal_year": "2024"}]}) == []
+    )
+
+
+@pytest.mark.parametrize("column", list(WAIVER))
+def test_a_waiver_with_an_empty_cell_is_refused(seeds: Seeds, column: str) -> None:
+    (said,) = seeds.messages({"waivers": lambda rows: [WAIVER | {column: ""}]})
+    assert said.startswith("seeds/waivers.csv row ")
+    assert f"column {column}: found nothing, expected " in said
+
+
+def test_a_waiver_is_there_once(seeds: Seeds) -> None:
+    assert seeds.messages({"waivers": lambda rows: [WAIVER, WAIVER | {"reason": "又"}]}) == [
+        "seeds/waivers.csv row rule_id=known_criterion, unit_code=440305-gxj, fiscal_year=2023: "
+        "found 2 rows, expected one; keep one or correct it"
+    ]
 
 
 def test_bands_have_a_fault_just_where_a_value_has_no_band_or_two(seeds: Seeds) -> None:

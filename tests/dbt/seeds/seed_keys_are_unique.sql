@@ -17,6 +17,7 @@
         'summary_table', 'summary_key', 'summary_column', 'input_table', 'input_key',
         'input_column',
     ]),
+    ('waivers', ['rule_id', 'unit_code', 'fiscal_year']),
     ('rival_measures', ['measure_code', 'rival_code', 'is_reported']),
     ('rival_measures', ['measure_code', 'sort_order']),
     ('figure_variants', ['variant_code']),
