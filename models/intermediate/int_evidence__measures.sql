@@ -50,6 +50,7 @@ select
     cells.source_sha256,
     cells.source_row,
     cells.load_id,
+    base.status as measure_status,
     case when cells.role = 'numerator' then cells.weight * base.numerator_sign else cells.weight end
         as weight
 from leaves
