@@ -23,7 +23,7 @@ from tests.reference import (
 )
 from tests.synthetic import Generator
 
-DEPARTMENTS = 300
+DEPARTMENTS = 150
 POINTS_DECIMALS = 18
 
 Sums = dict[tuple[str, str], Fraction]
@@ -97,7 +97,7 @@ def award(rubric: Rubric, official: Rubric, criterion: Row, evidence: Evidence,
     code, points = criterion["criterion_code"], Fraction(criterion["points"] or 0)
     assessed = evidence.assessments.get(code)
     if measure and measure.status == DEFINED:
-        return rubric._apply(criterion, measure.value), "computed"
+        return rubric.apply(criterion, measure.value), "computed"
     if measure and measure.status == UNBOUNDED:
         return Fraction(0), "computed"
     if measure and measure.status == UNDEFINED:
@@ -108,7 +108,7 @@ def award(rubric: Rubric, official: Rubric, criterion: Row, evidence: Evidence,
     if criterion["method"] == "veto":
         return Fraction(0), "assessed"
     if criterion["method"] == "step" and not criterion["measure_code"]:
-        return rubric._apply(criterion, assessed), "assessed"
+        return rubric.apply(criterion, assessed), "assessed"
     scale = official.points.get(code, points) or points
     return min(max(assessed, Fraction(0)), scale) * points / scale, "assessed"
 
@@ -172,7 +172,9 @@ def recompute(published: Published, seeds: Path) -> None:
             elif any((found.assessments.get(c) or 0) > 0 for c in vetoes & set(own)):
                 expected[code] = Fraction(0)
             else:
-                held = min(max(sum(points, Fraction(0)), Fraction(0)), Fraction(indicator["points"]))
+                held = min(
+                    max(sum(points, Fraction(0)), Fraction(0)), Fraction(indicator["points"])
+                )
                 expected[code] = rounded(held, rubric.decimals)
         assert scores[key] == expected, key
         if None in expected.values():
@@ -205,7 +207,8 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Published:
         if (unit, "spending_violation") not in delivered
     ]  # fmt: skip
     append_rows(assessments, *(f"{unit},2024,spending_violation,,," for unit in undecided))
-    append_rows(assessments, "syn-00030,2024,no_such_criterion,1,,")
+    surveys = folder / "landing" / "2024" / "satisfaction_surveys.csv"
+    append_rows(surveys, *(f"syn-{n:05},2024,另一调查,无法读取,1" for n in range(30, 40)))
     assert build(folder / "landing", folder / "warehouse") == {2023: [], 2024: []}
     return Published(folder / "warehouse")
 
@@ -249,5 +252,3 @@ def test_the_inputs_of_a_measure_are_published(two_departments: Published) -> No
                                      "input_column", "input_measure", "cap"))
         for r in expected
     }  # fmt: skip
-
-
