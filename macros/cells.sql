@@ -24,7 +24,6 @@
         {%- else %}
         cast([] as varchar[])
         {%- endif %} as attributes,
-        {{ "amount_unit" if amounts else "cast(null as varchar)" }} as amount_unit,
         load_id,
         source_file,
         source_sha256,
@@ -36,6 +35,10 @@
                 'column_name': {{ column_names.get(fact, "'" ~ fact ~ "'") }},
                 'value': cast({{ expression }} as decimal(28, 10)),
                 'delivered_value': delivered.{{ fact }},
+                'amount_unit': {{
+                    "amount_unit" if amounts and expression.endswith("_yuan")
+                    else "cast(null as varchar)"
+                }},
                 'corrections': {{ corrections_of(
                     [fact] + attributes + rests_on.get(fact, [])
                     + (['amount_unit'] if amounts and expression.endswith('_yuan') else [])

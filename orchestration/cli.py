@@ -28,6 +28,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "template":
         return _template(options.year, options.out or Path(f"landing-template-{options.year}.xlsx"))
+    if options.command == "explain":
+        return _explain(options)
     warnings.filterwarnings("ignore")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("jixiao").setLevel(logging.INFO)
@@ -71,6 +73,25 @@ def _template(year: int, path: Path) -> int:
     except OSError as error:
         return _wrong_usage(f"{path}: cannot be written ({error.strerror}); choose another --out")
     print(f"{path}: fill it in and put it into the folder {year} of the landing folder")
+    return PUBLISHED
+
+
+def _explain(options: argparse.Namespace) -> int:
+    from orchestration import explain
+
+    is_whole = options.indicator is None
+    try:
+        evaluation = explain.explain(
+            options.warehouse, options.unit, options.indicator, options.year, options.rubric
+        )
+    except explain.CannotExplain as error:
+        return _wrong_usage(str(error))
+    if options.format == "json":
+        print(explain.to_json(evaluation))
+    elif options.format == "html":
+        print(explain.to_html(evaluation, is_whole=is_whole))
+    else:
+        explain.show(evaluation, sys.stdout, is_whole=is_whole)
     return PUBLISHED
 
 
@@ -126,9 +147,34 @@ def _parser() -> argparse.ArgumentParser:
             metavar="DIR",
             help="the landing folder",
         )
-    run.add_argument(
-        "--warehouse", type=Path, default=folders.warehouse, metavar="DIR", help="the warehouse"
+    explain = commands.add_parser("explain", help="follow a published score to its cells")
+    explain.add_argument("unit", metavar="UNIT", help="unit code, or a part of the unit's name")
+    explain.add_argument(
+        "indicator",
+        nargs="?",
+        metavar="INDICATOR",
+        help="indicator code or its Chinese name; every indicator in a line by default",
     )
+    explain.add_argument(
+        "--year",
+        type=_fiscal_year,
+        metavar="Y",
+        help="fiscal year; the latest published by default",
+    )
+    explain.add_argument(
+        "--rubric", metavar="R", help="rubric; the department's official one by default"
+    )
+    explain.add_argument(
+        "--format", choices=("text", "json", "html"), default="text", help="text by default"
+    )
+    for command in (run, explain):
+        command.add_argument(
+            "--warehouse",
+            type=Path,
+            default=folders.warehouse,
+            metavar="DIR",
+            help="the warehouse",
+        )
     run.add_argument(
         "--strict",
         action="store_true",

@@ -438,11 +438,11 @@ class Rubric:
         if method == "veto":
             return Fraction(0)
         if method == "step" and not criterion["measure_code"]:
-            return None if assessed is None else self._apply(criterion, assessed)
+            return None if assessed is None else self.apply(criterion, assessed)
         if criterion["measure_code"]:
             measure = measures[criterion["measure_code"]]
             if measure.status == DEFINED:
-                return self._apply(criterion, measure.value)
+                return self.apply(criterion, measure.value)
             if measure.status == UNBOUNDED:
                 return Fraction(0)
             if measure.status == UNDEFINED:
@@ -452,7 +452,7 @@ class Rubric:
         scale = official.points.get(code, points)
         return min(max(assessed, Fraction(0)), scale) * points / scale
 
-    def _apply(self, criterion: Row, value: Fraction) -> Fraction:
+    def apply(self, criterion: Row, value: Fraction) -> Fraction:
         points = Fraction(criterion["points"])
         match criterion["method"]:
             case "linear":

@@ -64,6 +64,7 @@ used as (
         cells.source_sha256,
         cells.source_row,
         cells.load_id,
+        base.status as measure_status,
         cast(
             cells.weight * case when cells.role = 'numerator' then base.numerator_sign else 1 end
             as decimal(28, 6)
@@ -104,6 +105,7 @@ details as (
         lines.source_sha256,
         lines.source_row,
         lines.load_id,
+        used.measure_status,
         cast(used.weight * selected.weight as decimal(28, 6)) as weight
     from used
     inner join selected
@@ -124,7 +126,8 @@ details as (
 {%- set columns = [
     'unit_code', 'fiscal_year', 'delivered_year', 'rubric_id', 'indicator_code', 'criterion_code',
     'measure_code', 'role', 'table_name', 'record_key', 'column_name', 'value', 'delivered_value',
-    'corrections', 'amount_unit', 'source_file', 'source_sha256', 'source_row', 'load_id', 'weight',
+    'corrections', 'amount_unit', 'source_file', 'source_sha256', 'source_row', 'load_id',
+    'measure_status', 'weight',
 ] | join(',\n    ') %}
 
 select
