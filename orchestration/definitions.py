@@ -155,7 +155,12 @@ def _published(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
                 ledger.end_run(con)
             folder = build.of.publish(context.run.run_id)
             step.told = str(build.of.published)
-        return dg.MaterializeResult(metadata={"folder": str(folder)})
+        return dg.MaterializeResult(
+            metadata={
+                "folder": str(folder),
+                "data_docs": dg.MetadataValue.path(folder / "data_docs" / "index.html"),
+            }
+        )
 
     return published
 
