@@ -176,7 +176,12 @@ def _published(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
             step.told = str(build.of.published)
             if build.recorder:
                 build.recorder.published(folder)
-        return dg.MaterializeResult(metadata={"folder": str(folder)})
+        return dg.MaterializeResult(
+            metadata={
+                "folder": str(folder),
+                "data_docs": dg.MetadataValue.path(folder / "data_docs" / "index.html"),
+            }
+        )
 
     return published
 
