@@ -1,6 +1,7 @@
 """The rule catalogue, read from rules.yml."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -8,10 +9,11 @@ from typing import Any, Literal
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from orchestration.contract import landing_contract
+from orchestration import ledger
+from orchestration.contract import Column, landing_contract
 
 FOLDER = Path(__file__).parent
-Stage = Literal["delivered", "marts"]
+Stage = Literal["delivered", "waivers", "marts"]
 
 
 @dataclass(frozen=True)
@@ -20,7 +22,8 @@ class Rule:
 
     Attributes:
         rule_id: Its name in findings and reports.
-        stage: `delivered`, on what the bureaus delivered; `marts`, on what is to be published.
+        stage: `delivered`, on what the bureaus delivered; `waivers`, on the exceptions granted to
+            what was found there; `marts`, on what is to be published.
         asset: Schema and table whose asset check it is, as `staging/stg_budgets`.
         severity: `critical` blocks the department, or publishing for a rule on marts; `warning`
             is shown.
@@ -28,6 +31,9 @@ class Rule:
         query: SQL for the records that violate it, with `{batch}` for the table of the years run.
         message_zh: What a person is told, values by name in braces.
         message_en: The same in English.
+        tolerance: How far apart two sums may be for each of their terms, in yuan; none: not at all.
+        parameters: The rule's other numbers and names.
+        can_be_waived: Whether an exception in seeds/waivers.csv may lift its block.
     """
 
     rule_id: str
@@ -38,34 +44,71 @@ class Rule:
     query: str
     message_zh: str
     message_en: str
+    tolerance: int | None = None
+    parameters: dict[str, Any] = field(default_factory=dict, hash=False)
+    can_be_waived: bool = True
+
+    @property
+    def is_waivable(self) -> bool:
+        """Whether there is a block that an exception may lift."""
+        return self.severity == "critical" and self.can_be_waived
 
 
 @cache
 def rules(stage: Stage) -> tuple[Rule, ...]:
     """The rules of a stage, in the order of the catalogue."""
+    entries = yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))["rules"]
+    environment = _environment(entries)
+    return tuple(_rule(entry, environment) for entry in entries if entry["stage"] == stage)
+
+
+def _rule(entry: dict[str, Any], environment: Environment) -> Rule:
+    values = {name: entry[name] for name in ("tolerance", "parameters") if name in entry}
+    rendered = {
+        name: environment.from_string(entry[name]).render(values) for name in ("holds", "query")
+    }
+    query = (
+        f"select * from ({rendered['query']}) "
+        "where fiscal_year in (select fiscal_year from {batch})"
+    )
+    return Rule(**{**entry, **rendered, "query": query})
+
+
+def _environment(entries: list[dict[str, Any]]) -> Environment:
+    """What the text of an entry may use: the contract's columns, the macros, the other entries."""
     environment = Environment(
         loader=FileSystemLoader(FOLDER),
         undefined=StrictUndefined,
         autoescape=False,  # noqa: S701
     )
-    macros: Any = environment.get_template("macros.sql.jinja").module
-    keys = {table.name: table.record_key for table in landing_contract().values()}
-    entries = yaml.safe_load((FOLDER / "rules.yml").read_text(encoding="utf-8"))["rules"]
-    return tuple(
-        Rule(
-            **{
-                **entry,
-                "query": _of_years_run(
-                    environment.from_string(entry["query"]).render(
-                        keys=keys, parts_sum=macros.parts_sum
-                    )
-                ),
-            }
-        )
-        for entry in entries
-        if entry["stage"] == stage
+    tables = landing_contract().values()
+    environment.globals.update(
+        keys={table.name: table.record_key for table in tables},
+        labels={t.name: {column.name: column.label_zh for column in t.columns} for t in tables},
+        staged={t.name: {column.name: _staged(column) for column in t.columns} for t in tables},
+        amounts=_columns(lambda column: column.is_amount and not column.is_signed),
+        counts=_columns(lambda column: column.is_count),
+        run_date=ledger.RUN_DATE,
+        delivered=[entry for entry in entries if entry["stage"] == "delivered"],
     )
+    macros: Any = environment.get_template("macros.sql.jinja").module
+    environment.globals.update(
+        {name: macro for name, macro in vars(macros).items() if callable(macro)}
+    )
+    return environment
 
 
-def _of_years_run(query: str) -> str:
-    return f"select * from ({query}) where fiscal_year in (select fiscal_year from {{batch}})"
+def _columns(is_wanted: Callable[[Column], bool]) -> dict[str, list[str]]:
+    """The contract's columns of some kind, by table."""
+    tables = landing_contract().values()
+    named = {t.name: [c.name for c in t.columns if is_wanted(c)] for t in tables}
+    return {table: columns for table, columns in named.items() if columns}
+
+
+def _staged(column: Column) -> str:
+    """A column's name in staging, where amounts are in yuan and counts say so."""
+    if column.is_amount:
+        return f"{column.name}_yuan"
+    if column.is_count:
+        return f"{column.name.removesuffix('_count')}_count"
+    return column.name

@@ -1,8 +1,17 @@
 {% macro printed_number(column) -%}
     {#- The first number in a printed text (≥8 场, 99.01%, 1,234.50), null where there is none. -#}
     try_cast(
-        regexp_extract(translate({{ column }}, '０１２３４５６７８９−－．,，', '0123456789--.'), '-?\d*\.?\d+') as decimal(28, 10)
+        regexp_extract({{ plain_digits(column) }}, '-?\d*\.?\d+') as decimal(28, 10)
     )
+{%- endmacro %}
+
+{% macro printed_decimals(column) -%}
+    {#- With how many decimals the first number in a printed text is printed. -#}
+    length(split_part(regexp_extract({{ plain_digits(column) }}, '\d*\.?\d+'), '.', 2))
+{%- endmacro %}
+
+{% macro plain_digits(column) -%}
+    translate({{ column }}, '０１２３４５６７８９−－．,，', '0123456789--.')
 {%- endmacro %}
 
 {% macro printed_date(column) -%}

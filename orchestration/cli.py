@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from orchestration.files import is_year, landing_years
-from orchestration.project import Folders
+from orchestration.project import Folders, lineage_settings
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
 INTERRUPTED = 130
@@ -50,6 +50,15 @@ def main(arguments: list[str] | None = None) -> int:
         options.warehouse.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return _wrong_usage(f"{options.warehouse}: no folder to build in ({error.strerror})")
+    events = lineage_settings()["openlineage_file"]
+    try:
+        if events:
+            Path(events).open("a").close()
+    except OSError as error:
+        return _wrong_usage(
+            f"{events}: no file to write OpenLineage events to ({error.strerror}); "
+            "correct JIXIAO_OPENLINEAGE_FILE"
+        )
     try:
         return _run(options, years)
     except KeyboardInterrupt:

@@ -22,6 +22,7 @@ class Column:
         may_be_empty: A key column that may be empty: `raw` then has an empty text.
         is_required: No key column, and never empty all the same.
         is_amount: Money in the unit that the row's `amount_unit` says.
+        is_signed: An amount that may be negative.
         is_percent: A percentage, which may be written with its sign.
         accepted_values: The codes it takes with their Chinese labels, which a cell may hold as
             well; empty for any.
@@ -38,11 +39,22 @@ class Column:
     may_be_empty: bool = False
     is_required: bool = False
     is_amount: bool = False
+    is_signed: bool = False
     is_percent: bool = False
     accepted_values: dict[str, str] = field(default_factory=dict, hash=False)
     minimum: int | None = None
     maximum: int | None = None
     yuan_per_unit: dict[str, int] = field(default_factory=dict, hash=False)
+
+    @property
+    def is_count(self) -> bool:
+        """Whether it counts something: every whole number that is no key and no year."""
+        return self.data_type == "integer" and not self.is_key and self.name != "fiscal_year"
+
+    @property
+    def is_mandatory(self) -> bool:
+        """Whether a row without it is rejected."""
+        return self.is_required or (self.is_key and not self.may_be_empty)
 
 
 @dataclass(frozen=True)
@@ -114,6 +126,7 @@ def _column(node: dict[str, Any]) -> Column:
         may_be_empty=meta.get("may_be_empty", False),
         is_required=meta.get("required", False),
         is_amount=meta.get("amount", False),
+        is_signed=meta.get("signed", False),
         is_percent=meta.get("percent", False),
         accepted_values=_labelled(meta.get("accepted_values", [])) or _units(units),
         minimum=meta.get("minimum"),

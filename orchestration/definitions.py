@@ -1,7 +1,8 @@
 """The Dagster definitions: one graph, a partition per fiscal year."""
 
+import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 import duckdb
@@ -11,8 +12,12 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from expectations.catalogue import Rule, Stage, rules
 from orchestration import dbt, landing, ledger
 from orchestration.build import Build, refusal
+from orchestration.columns import column_metadata
 from orchestration.contract import landing_contract
-from orchestration.project import Folders
+from orchestration.project import Folders, lineage_settings
+
+if TYPE_CHECKING:
+    from expectations.runner import Outcome
 
 JOB = "yearly_evaluation"
 # The open year and the next have partitions too: bureaus deliver before a year is over.
@@ -21,10 +26,11 @@ YEARS = dg.TimeWindowPartitionsDefinition(
 )
 # A run builds one year, whoever launches it.
 BY_YEAR = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
-# The measures are there before the checks, so that a rule may compare what is printed with them.
-MEASURED = "+int_measures__valued"
-DELIVERED = f"path:models/staging resource_type:seed {MEASURED}"
-MARTS = "path:models/intermediate path:models/marts"
+# Measures and rubrics are there before the checks, so that a rule may compare with them.
+MEASURED = "+int_measures__valued +int_rubrics__assigned"
+# By name, as a path would be looked for below the folder that the command is run in.
+DELIVERED = f"fqn:jixiao.staging resource_type:seed {MEASURED}"
+MARTS = "fqn:jixiao.intermediate fqn:jixiao.marts"
 
 
 @dg.multi_asset(
@@ -52,6 +58,8 @@ def landing_tables(context: dg.AssetExecutionContext, build: Build) -> Iterator[
             f"{sum(load.rows_loaded for load in loads)} rows loaded, "
             f"{sum(load.rows_rejected for load in loads)} rejected"
         )
+        if build.recorder:
+            build.recorder.loaded(build.landing_dir, loads)
     for table in landing_contract():
         of_table = [load for load in loads if load.table_name == table]
         yield dg.MaterializeResult(
@@ -72,24 +80,38 @@ def _run_dbt(
     with build.step(context.partition_key, name) as step:
         run = dbt.build(build.of.build_file, *arguments)
         step.told = f"{len(run.events)} models, seeds and tests, {len(run.failures)} failed"
+        step.refused = run.failures or None
+        if build.recorder:
+            build.recorder.built(run.target)
+    compiled = json.loads((run.target / "manifest.json").read_text("utf-8"))
     for event in run.events:
-        yield from DbtCoreCliEventMessage(
+        for result in DbtCoreCliEventMessage(
             raw_event=event, event_history_metadata={}
-        ).to_default_asset_events(manifest=dbt.parsed()[1], context=context)
+        ).to_default_asset_events(manifest=dbt.parsed()[1], context=context):
+            if build.column_lineage and isinstance(result, dg.Output):
+                unique_id = event["data"]["node_info"]["unique_id"]
+                columns = column_metadata(compiled, unique_id)
+                yield result.with_metadata({**result.metadata, **columns})
+            else:
+                yield result
     if run.failures:
         raise refusal(run.failures)
 
 
-def _checks(stage: Stage, name: str) -> dg.AssetChecksDefinition:
+def _checks(name: str, *stages: Stage) -> dg.AssetChecksDefinition:
     def check(context: dg.AssetCheckExecutionContext, build: Build) -> Iterator[Any]:
         # Great Expectations takes seconds to import.
         from expectations import runner
 
         year = context.op_execution_context.partition_key
         with build.step(year, name) as step:
-            outcomes = runner.check(build.of.build_file, stage)
+            outcomes = [o for stage in stages for o in runner.check(build.of.build_file, stage)]
             violations = sum(outcome.violations for outcome in outcomes)
             step.told = f"{len(outcomes)} data rules, {violations} findings"
+            if build.recorder:
+                build.recorder.checked(outcomes)
+            violated = [o for o in outcomes if o.rule.stage == "marts" and o.violations]
+            step.refused = [line for outcome in violated for line in _said(outcome)] or None
         for outcome in outcomes:
             yield dg.AssetCheckResult(
                 asset_key=outcome.rule.asset.split("/"),
@@ -99,11 +121,13 @@ def _checks(stage: Stage, name: str) -> dg.AssetChecksDefinition:
                 metadata={
                     "severity": outcome.rule.severity,
                     "violations": outcome.violations,
+                    "departments": outcome.departments,
+                    "keys": dg.MetadataValue.json(outcome.keys),
                     "sample": dg.MetadataValue.json(outcome.sample),
                 },
             )
-        if stage == "marts" and (sample := [line for o in outcomes for line in o.sample]):
-            raise refusal(sample)
+        if step.refused:
+            raise refusal(step.refused)
 
     return dg.multi_asset_check(
         name=name,
@@ -115,9 +139,17 @@ def _checks(stage: Stage, name: str) -> dg.AssetChecksDefinition:
                 blocking=True,
                 partitions_def=YEARS,
             )
+            for stage in stages
             for rule in rules(stage)
         ],
     )(check)
+
+
+def _said(outcome: "Outcome") -> list[str]:
+    """Why publishing is refused: the first records that violate a rule on marts, and how many."""
+    lines = [f"{outcome.rule.rule_id}: {line}" for line in outcome.sample]
+    more = outcome.violations - len(lines)
+    return [*lines, f"{outcome.rule.rule_id}: and {more} more"] if more > 0 else lines
 
 
 def _dagster_severity(rule: Rule) -> dg.AssetCheckSeverity:
@@ -142,7 +174,14 @@ def _published(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
                 ledger.end_run(con)
             folder = build.of.publish(context.run.run_id)
             step.told = str(build.of.published)
-        return dg.MaterializeResult(metadata={"folder": str(folder)})
+            if build.recorder:
+                build.recorder.published(folder)
+        return dg.MaterializeResult(
+            metadata={
+                "folder": str(folder),
+                "data_docs": dg.MetadataValue.path(folder / "data_docs" / "index.html"),
+            }
+        )
 
     return published
 
@@ -183,7 +222,7 @@ def _dbt_assets(manifest: Mapping[str, Any]) -> tuple[dg.AssetsDefinition, dg.As
     )
     def mart_models(context: dg.AssetExecutionContext, build: Build) -> Iterator[Any]:
         yield from _run_dbt(
-            context, build, "score", "--select", *MARTS.split(), "--exclude", MEASURED
+            context, build, "score", "--select", *MARTS.split(), "--exclude", *MEASURED.split()
         )
 
     return delivered_models, mart_models
@@ -200,7 +239,10 @@ def build_definitions(landing_dir: str, warehouse_dir: str) -> dg.Definitions:
     marts = [key for key in mart_models.keys if key.path[0] == "marts"]
     published = _published(marts)
     everything = [landing_tables, delivered_models, mart_models, published]
-    checks = [_checks("delivered", "check_delivered"), _checks("marts", "check_marts")]
+    checks = [
+        _checks("check_delivered", "delivered", "waivers"),
+        _checks("check_marts", "marts"),
+    ]
     return dg.Definitions(
         assets=everything,
         asset_checks=checks,
@@ -213,7 +255,9 @@ def build_definitions(landing_dir: str, warehouse_dir: str) -> dg.Definitions:
             )
         ],
         schedules=[after_the_year],
-        resources={"build": Build(landing=landing_dir, warehouse=warehouse_dir)},
+        resources={
+            "build": Build(landing=landing_dir, warehouse=warehouse_dir, **lineage_settings())
+        },
         # DuckDB lets one process write.
         executor=dg.in_process_executor,
     )

@@ -16,6 +16,12 @@ RUNS = {
     "seeds_sha256": "varchar",
     "landing_sha256": "varchar",
 }
+# SQL for the day of the running build, as its departments' calendar has it.
+RUN_DATE = """(
+    select cast(max(started_at) at time zone 'Asia/Shanghai' as date)
+    from audit.runs
+    semi join audit.run_years using (run_id)
+)"""
 
 
 def start_run(con: duckdb.DuckDBPyConnection, run_id: str, year: int) -> None:
@@ -109,7 +115,9 @@ def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
                     and runs.published_at < latest.published_at
             group by all
         )
-        select fiscal_year, 'the rubrics or measures have changed since it was built' as cause
+        select
+            fiscal_year,
+            'the rubrics, measures or waivers have changed since it was built' as cause
         from latest where seeds_sha256 != $seeds
         union all
         select
@@ -129,7 +137,7 @@ def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
 
 
 def seeds_sha256() -> str:
-    """One checksum of all seeds: the rubrics and measures that a run was scored by."""
+    """One checksum of all seeds: the rubrics, measures and waivers that a run was scored by."""
     digest = hashlib.sha256()
     for path in sorted(SEEDS_DIR.glob("*.csv")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")

@@ -47,15 +47,15 @@ REASONS = """
     where list_contains($years, e.fiscal_year) and e.status_reason is not null
     order by all
 """
-# What no status tells: warnings, and the findings of departments that have no evaluation.
+# What no status tells: warnings, waived findings, and those of departments without an evaluation.
 OTHER_FINDINGS = """
-    select f.message_zh
+    select f.message_zh || coalesce('；豁免：' || f.waiver_reason, '')
     from marts.fct_findings as f
     left join (select distinct unit_code, fiscal_year from marts.fct_evaluations) as e
         using (unit_code, fiscal_year)
     where
         list_contains($years, f.fiscal_year)
-        and (f.severity = 'warning' or e.unit_code is null)
+        and (f.severity = 'warning' or f.is_waived or e.unit_code is null)
     order by all
 """
 NUMBERS = ("total", "printed", "difference", "departments", "scored", "incomplete", "blocked",

@@ -1,13 +1,17 @@
-"""Synthetic departments: invented figures, full of gaps, zeros and values on the edge of a rule."""
+"""Synthetic departments: invented figures, full of gaps, zeros and values on an edge.
+
+None of them violates a critical data rule.
+"""
 
 import csv
 import random
 from collections import defaultdict
-from decimal import Decimal
+from datetime import date, timedelta
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 from orchestration.contract import landing_contract
-from tests.reference import ESTABLISHMENT, QUARTERS, THREE_PUBLIC, read
+from tests.reference import ECONOMIC, ESTABLISHMENT, LINES, QUARTERS, THREE_PUBLIC, read
 
 Cell = str | int | Decimal
 
@@ -17,15 +21,16 @@ class Generator:
 
     def __init__(self, seed: int, seeds: Path) -> None:
         self.random = random.Random(seed)  # noqa: S311
-        self.criteria = [
-            c for c in read(seeds / "rubric_criteria.csv") if c["rubric_id"] == "nanshan_2023"
-        ]
+        self.criteria = {
+            district: [c for c in read(seeds / "rubric_criteria.csv") if c["rubric_id"] == rubric]
+            for district, rubric in (("南山区", "nanshan_2023"), ("盐田区", "yantian_2023"))
+        }
 
     def landing(self, folder: Path, year: int, departments: int) -> Path:
         """Write a year's files for a number of departments of both districts."""
         rows: dict[str, list[dict[str, Cell]]] = defaultdict(list)
         for number in range(departments):
-            for table, row in self.department(number):
+            for table, row in self.with_details(self.department(number), year):
                 rows[table].append({"unit_code": f"syn-{number:05}", "fiscal_year": year, **row})
         target = folder / str(year)
         target.mkdir(parents=True)
@@ -53,6 +58,7 @@ class Generator:
     def department(self, number: int) -> list[tuple[str, dict[str, Cell]]]:  # noqa: C901
         r = self.random
         unit = r.choice(["元", "万元", "亿元"])
+        district = r.choice(["南山区", "盐田区"])
         rows: list[tuple[str, dict[str, Cell]]] = [
             (
                 "departments",
@@ -60,7 +66,7 @@ class Generator:
                     "unit_name": f"虚构单位{number}",
                     "unit_type": r.choice(["department", "head_office", "subordinate"]),
                     "city": "深圳市",
-                    "district": r.choice(["南山区", "盐田区"]),
+                    "district": district,
                 },
             )
         ]
@@ -80,7 +86,9 @@ class Generator:
                 executed=self.maybe(self.amount(adjusted * Decimal(share), "0", "1", "0.5")),
                 amount_unit=unit,
             )
+        spent = Decimal(0)
         for month in QUARTERS.values():
+            spent = max(spent, self.amount(adjusted * month / 12, "0", "1"))
             way = r.choice(["amounts", "progress", "rate"])
             add(
                 "budget_execution",
@@ -88,8 +96,7 @@ class Generator:
                 month=month,
                 adjusted_budget=self.maybe(adjusted) if way == "amounts" else "",
                 cumulative_executed=(
-                    self.maybe(self.amount(adjusted * month / 12, "0", "1"))
-                    if way == "amounts" else ""
+                    self.maybe(spent) if way == "amounts" else ""
                 ),
                 progress_pct=self.maybe(r.choice(["0", "100", "33.333333", f"{month * 8.1:.2f}"]))
                 if way == "progress" else "",
@@ -170,7 +177,7 @@ class Generator:
                 document=document,
                 status=self.maybe(r.choice(["compliant", "partial", "not_disclosed", "exempt"])),
             )
-        for criterion in self.criteria:
+        for criterion in self.criteria[district]:
             if criterion["method"] == "veto":
                 add(
                     "assessments",
@@ -195,3 +202,125 @@ class Generator:
                     value=self.amount(Decimal(criterion["points"]), "0", "1", "0.5"),
                 )
         return rows
+
+    def with_details(
+        self, rows: list[tuple[str, dict[str, Cell]]], year: int
+    ) -> list[tuple[str, dict[str, Cell]]]:
+        """The rows with line items beside some of the summaries, or instead of them."""
+        added: list[tuple[str, dict[str, Cell]]] = []
+        for ledger, tables, columns in (
+            (self._payments, ("budgets", "budget_execution", "public_expenses"),
+             ("executed", "cumulative_executed", "actual")),
+            (self._adjustments, ("budgets", "budget_execution"), ("adjusted_budget",)),
+            (self._contracts, ("procurement",), ("actual", "sme_awarded")),
+            (self._cases, ("petitions",), ("received", "replied", "replied_on_time")),
+            (self._cards, ("assets",), ("fixed_assets_total", "fixed_assets_in_use")),
+        ):  # fmt: skip
+            way = self.random.choice(["summaries", "beside", "cells", "records"])
+            if way == "summaries":
+                continue
+            added += ledger(rows, year)
+            if way == "beside":
+                continue
+            if way == "records":
+                rows = [row for row in rows if row[0] not in tables or row[0] == "budgets"]
+            for table, cells in rows:
+                if table in tables and cells.get("budget_line") != "carryover_out":
+                    cells |= dict.fromkeys(set(columns) & set(cells), "")
+        return [*rows, *added]
+
+    def day(self, year: int) -> Cell:
+        """A day of the year; now and then none, or one of another year."""
+        chosen = date(year, 1, 1) + timedelta(self.random.randrange(365))
+        if self.random.random() < 0.01:
+            chosen = chosen.replace(year=self.random.choice([year - 1, year + 1]))
+        return self.maybe(str(chosen), 0.01)
+
+    def _total(self, rows: list[tuple[str, dict[str, Cell]]]) -> tuple[dict[str, Cell], str]:
+        lines = [cells for table, cells in rows if table == "budgets"]
+        total = next((cells for cells in lines if cells["budget_line"] == "total"), {})
+        return total, str(total.get("amount_unit", "元"))
+
+    def _payments(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        total, unit = self._total(rows)
+        number = self.random.choice([1, 5, 12])
+        share = (Decimal(total.get("executed") or 0) / number).quantize(Decimal("0.01"), ROUND_DOWN)
+        codes = [*ECONOMIC.values(), "30101", "302"]
+        gap = self.random.choice([0, 0, 0.05, 1])
+        for item in range(number):
+            yield (
+                "payments",
+                {
+                    "payment_id": f"支{item}",
+                    "paid_on": self.day(year),
+                    "amount": self.maybe(share, 0.01),
+                    "budget_line": self.maybe(self.random.choice(LINES), gap),
+                    "economic_code": self.maybe(self.random.choice(codes), gap),
+                    "is_refund": self.random.choice(["", "", "", "false", "true"]),
+                    "amount_unit": unit,
+                },
+            )
+
+    def _adjustments(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        total, unit = self._total(rows)
+        ends = [total.get("initial_budget", ""), total.get("adjusted_budget", "")]
+        # Enough for whatever was spent where the budget is not said.
+        added = Decimal(2 * 10**7) if "" in ends else Decimal(ends[1]) - Decimal(ends[0])
+        for item, amount in enumerate([added + 100, Decimal(-100)]):
+            yield (
+                "budget_adjustments",
+                {
+                    "doc_no": f"调{item}",
+                    "budget_line": self.random.choice(["total", *LINES]),
+                    "decided_on": self.day(year),
+                    "amount": self.maybe(amount, 0.01),
+                    "amount_unit": unit,
+                },
+            )
+
+    def _contracts(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        gap = self.random.choice([0, 0, 0.2])
+        for item in range(self.random.choice([0, 1, 6])):
+            yield (
+                "procurement_contracts",
+                {
+                    "contract_id": f"合{item}",
+                    "category": self.maybe(
+                        self.random.choice(["goods", "services", "works"]), gap / 2
+                    ),
+                    "contract_amount": self.maybe(self.amount(Decimal(10**4), "0", "1"), gap / 4),
+                    "signed_on": self.day(year),
+                    "supplier_is_sme": self.maybe(self.random.choice(["true", "false"]), gap),
+                    "amount_unit": self.random.choice(["元", "万元"]),
+                },
+            )
+
+    def _cases(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        gap = self.random.choice([0, 0, 0.1])
+        channels = self.random.sample(["12345", "来访", "网上"], self.random.choice([1, 2, 3]))
+        for item in range(self.random.choice([0, 1, 8])):
+            due = date(year, 6, 1) + timedelta(self.random.randrange(9))
+            replied = due + timedelta(self.random.choice([-1, 0, 0, 1]))
+            yield (
+                "petition_cases",
+                {
+                    "case_id": f"访{item}",
+                    "channel": self.maybe(self.random.choice(channels), gap / 2),
+                    "received_on": self.day(year),
+                    "due_on": self.maybe(str(due), gap),
+                    "replied_on": self.maybe(str(replied), 0.1),
+                },
+            )
+
+    def _cards(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        gap = self.random.choice([0, 0, 0.1])
+        for item in range(self.random.choice([0, 1, 8])):
+            yield (
+                "asset_cards",
+                {
+                    "card_id": f"资{item}",
+                    "original_value": self.maybe(self.random.choice([0, 100, 1000]), gap / 2),
+                    "in_use": self.maybe(self.random.choice(["true", "true", "false"]), gap),
+                    "amount_unit": "元",
+                },
+            )

@@ -152,3 +152,51 @@ def test_every_file_at_fault_is_named(con: duckdb.DuckDBPyConnection, folder: Pa
         "2023/budgets.csv row 1 column 6",
         "2023/petitions.csv row 1",
     ]
+
+
+def test_a_percentage_cell_is_read_as_it_is_seen(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    book = xlsxwriter.Workbook(folder / "2023" / "satisfaction_surveys.xlsx")
+    page = book.add_worksheet("x")
+    page.write_row(0, 0, ["unit_code", "fiscal_year", "survey_name", "satisfaction_pct"])
+    shown = book.add_format({"num_format": "0.00%"})
+    for row, (value, style) in enumerate([(0.8815, shown), (88.15, None), (1, shown)], start=1):
+        page.write_row(row, 0, ["A", 2023, f"s{row}"])
+        page.write_number(row, 3, value, style)
+    page.write_row(4, 0, ["A", 2023, "s4", "88.15 %"])
+    book.close()
+    module.load_year(con, folder, 2023)
+    assert rejected(con) == []
+    values = con.execute(
+        "select satisfaction_pct from raw.satisfaction_surveys order by source_row"
+    )
+    assert [str(value.normalize()) for (value,) in values.fetchall()] == [
+        "88.15",
+        "88.15",
+        "1E+2",
+        "88.15",
+    ]
+
+
+def test_floating_point_numbers_of_a_parquet_file(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    """As data frames write them: whole numbers with `.0`, large and small ones with an exponent."""
+    path = folder / "2023" / "budgets.parquet"
+    con.execute(
+        f"""
+        copy (
+            select
+                'A' as unit_code, 2023.0::double as fiscal_year, 'total' as budget_line,
+                1e11::double as initial_budget, 0.1::double + 0.2::double as adjusted_budget,
+                1e-7::double as executed, '元' as amount_unit
+        ) to '{path}' (format parquet)
+        """
+    )
+    module.load_year(con, folder, 2023)
+    assert rejected(con) == []
+    ((initial, adjusted, executed),) = con.execute(
+        "select initial_budget, adjusted_budget, executed from raw.budgets"
+    ).fetchall()
+    assert (float(initial), float(adjusted), float(executed)) == (1e11, 0.3, 1e-7)

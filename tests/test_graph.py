@@ -27,7 +27,9 @@ def test_every_table_model_and_rule_is_in_the_yearly_job(definitions: dg.Definit
         YEARS.get_partition_keys(datetime(2026, 6, 1, tzinfo=UTC))
     )
     checks = {key.name for key in job.asset_layer.asset_graph.asset_check_keys}
-    assert checks >= {rule.rule_id for stage in ("delivered", "marts") for rule in rules(stage)}
+    assert checks >= {
+        rule.rule_id for stage in ("delivered", "waivers", "marts") for rule in rules(stage)
+    }
 
 
 def test_raw_feeds_staging_feeds_marts_feed_what_is_published(definitions: dg.Definitions) -> None:
@@ -65,6 +67,19 @@ def test_a_launch_in_dagster_publishes_the_same(
     evaluations = {e.check_name: e for e in result.get_asset_check_evaluations()}
     assert evaluations["execution_within_budget"].passed
     assert evaluations["grid_complete"].passed
+    assert evaluations["grid_complete"].severity == dg.AssetCheckSeverity.ERROR
+    sme = evaluations["sme_within_procurement"]
+    assert (sme.passed, sme.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert {name: entry.value for name, entry in sme.metadata.items()} == {
+        "severity": "warning",
+        "violations": 1,
+        "departments": 1,
+        "keys": ["2023 440305-gxj procurement category=total"],
+        "sample": [
+            "2023 440305-gxj procurement total：授予中小企业合同金额 24,106,400 元 大于 "
+            "实际采购金额 24,106,300 元"
+        ],
+    }
 
 
 def test_a_failed_mart_check_stops_publishing(
@@ -77,13 +92,16 @@ def test_a_failed_mart_check_stops_publishing(
     def broken(database: Path, stage: str) -> list[runner.Outcome]:
         outcomes = real(database, stage)  # type: ignore[arg-type]
         if stage == "marts":
-            outcomes[0] = runner.Outcome(outcomes[0].rule, 1, ["21 个指标缺一"])
+            outcomes[0] = runner.Outcome(outcomes[0].rule, 7, 1, ["2023 a"], ["21 个指标缺一"])
         return outcomes
 
     monkeypatch.setattr(runner, "check", broken)
     from orchestration.launch import launch
 
     assert launch(LANDING, tmp_path / "warehouse", [2023]) == {
-        2023: ["2023 refused: 21 个指标缺一"]
+        2023: [
+            "2023 refused: grid_complete: 21 个指标缺一",
+            "2023 refused: grid_complete: and 6 more",
+        ]
     }
     assert not (tmp_path / "warehouse" / "published").exists()

@@ -124,6 +124,15 @@ def test_without_departments_nothing_can_be_evaluated(
     ]
 
 
+def test_a_list_of_no_departments_is_refused(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    load(con, folder)
+    write(folder / "2023" / "departments.csv", DEPARTMENTS)
+    assert refusal(con, folder) == [
+        "2023: departments has no row; expected one for each department to evaluate"
+    ]
+    assert con.execute("select unit_code from raw.departments").fetchall() == [("A",)]
+
+
 def test_hidden_files_are_passed_over(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     write(folder / "2023" / ".DS_Store", "x")
     write(folder / "2023" / "~$budgets.csv", "x")
@@ -197,3 +206,74 @@ def test_the_units_of_money_are_those_that_staging_knows() -> None:
     for unit, yuan in units.yuan_per_unit.items():
         (line,) = (x for x in macro.splitlines() if f"'{unit}'" in x)
         assert line.endswith(f"then {yuan}")
+
+
+def budget_lines(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    return con.execute("select source_file, budget_line from raw.budgets order by all").fetchall()
+
+
+def test_only_what_has_changed_is_read_again(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    def loaded_at() -> dict[str, Any]:
+        load(con, folder)
+        return dict(con.execute("select source_file, loaded_at from audit.loads").fetchall())
+
+    for name, line in (("a", "total"), ("b", "basic"), ("c", "project")):
+        write(folder / "2023" / "budgets" / f"{name}.csv", BUDGETS + f"A,2023,{line},1,2,3,元\n")
+    first = loaded_at()
+    write(folder / "2023" / "budgets" / "b.csv", BUDGETS + "A,2023,other,1,2,3,元\n")
+    (folder / "2023" / "budgets" / "c.csv").unlink()
+    second = loaded_at()
+    assert {name for name in second if second[name] == first[name]} == {
+        "2023/departments.csv",
+        "2023/budgets/a.csv",
+    }
+    assert budget_lines(con) == [("2023/budgets/a.csv", "total"), ("2023/budgets/b.csv", "other")]
+    assert [x.is_unchanged for x in load(con, folder)] == [True, True, True]
+
+
+def test_an_unchanged_file_follows_what_others_say_of_its_keys(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    a, b = (folder / "2023" / "budgets" / f"{name}.csv" for name in "ab")
+    write(a, BUDGETS + "A,2023,total,1,2,3,元\nA,2023,basic,1,2,3,元\n")
+    load(con, folder)
+    write(b, BUDGETS + "A,2023,total,1,2,9,元\n")
+    load(con, folder)
+    assert budget_lines(con) == [("2023/budgets/a.csv", "basic")]
+    assert [row[:2] for row in rejected(con)] == [
+        ("2023/budgets/a.csv", 2),
+        ("2023/budgets/b.csv", 2),
+    ]
+    b.unlink()
+    load(con, folder)
+    assert budget_lines(con) == [("2023/budgets/a.csv", "basic"), ("2023/budgets/a.csv", "total")]
+    assert rejected(con) == []
+
+
+def test_files_read_by_another_version_are_read_again(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    load(con, folder)
+    con.execute("update audit.loads set reader_sha256 = 'older'")
+    assert [x.is_unchanged for x in load(con, folder)] == [False]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "gb18030"])
+def test_rows_are_counted_as_a_person_sees_them(
+    end: str, encoding: str, con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    """Whatever the encoding, blank lines, broken records and line breaks in cells in between."""
+    lines = [BUDGETS.strip(), "A,2023,total,1,2,3,元", "", "A,2023,basic", '"A",2023,"其\n他",1,2,3,元',
+             " ", "A,2023,project,1,2,3,元", ",,,,,,", "A,2023,other,x,2,3,元", ""]  # fmt: skip
+    path = folder / "2023" / "budgets.csv"
+    write(path, end.join(lines).encode(encoding))
+    loads = load(con, folder)
+    assert (loads[-1].rows_read, loads[-1].rows_rejected) == (5, 3)
+    assert [(row[1], row[4]) for row in rejected(con)] == [
+        (4, "A,2023,basic"),
+        (5, "其\n他"),
+        (9, "x"),
+    ]
+    loaded = con.execute("select source_row from raw.budgets order by 1").fetchall()
+    assert [row for (row,) in loaded] == [2, 7]

@@ -15,7 +15,7 @@ by_rule as (
         min(findings.message_zh) as first_message
     from findings
     inner join run_years on findings.fiscal_year = run_years.fiscal_year
-    where findings.severity = 'critical'
+    where findings.severity = 'critical' and not findings.is_waived
     group by findings.unit_code, findings.fiscal_year, findings.rule_id
 )
 

@@ -14,6 +14,8 @@ select
     findings.record_key,
     findings.severity,
     findings.observed,
-    findings.message_zh
+    findings.message_zh,
+    findings.is_waived,
+    findings.waiver_reason
 from findings
 inner join run_years on findings.fiscal_year = run_years.fiscal_year

@@ -62,6 +62,9 @@ select
     is_applicable,
     is_attained as is_attained_as_stated,
     coalesce(is_met_by_value, is_attained) as is_attained,
+    regexp_matches(actual_value, '[%％]') as is_actual_percent,
+    {{ printed_decimals('actual_value') }} as actual_decimals_count,
+    actual_number,
     case when is_met_by_value is null then 'is_attained' else 'actual_value' end
         as attained_column,
     {

@@ -7,7 +7,7 @@ read_values as (
         *,
         {{ printed_number('printed') }} as printed_number,
         regexp_matches(printed, '[%％]') as is_percent,
-        length(regexp_extract(replace(printed, ',', ''), '\d+\.(\d+)', 1)) as printed_decimals_count
+        {{ printed_decimals('printed') }} as printed_decimals_count
     from reported_figures
 )
 
