@@ -1075,8 +1075,11 @@ def _cell_name(cell: Cell) -> str:
 
 
 def _show_files(console: Any, e: Evaluation) -> None:
+    used = files(e)
+    if not used:
+        return
     table = _table("文件", "SHA-256", "批次 load_id", "载入时间")
-    for row in files(e):
+    for row in used:
         table.add_row(*row)
     console.print(table, soft_wrap=False)
     console.print()
