@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -29,10 +30,13 @@ class Build(dg.ConfigurableResource):  # type: ignore[type-arg]
         warehouse: The warehouse folder.
         column_lineage: Whether materialized models say which columns theirs are made of.
         openlineage_file: The file that OpenLineage events are appended to; empty for none.
+        started_at: When a run counts as started, in ISO 8601, to repeat one; when it does by
+            default.
     """
 
     landing: str
     warehouse: str
+    started_at: str | None = None
     column_lineage: bool = False
     openlineage_file: str = ""
     _recorder: Optional["Recorder"] = PrivateAttr(default=None)
@@ -46,6 +50,11 @@ class Build(dg.ConfigurableResource):  # type: ignore[type-arg]
     def of(self) -> Warehouse:
         """The warehouse that is built."""
         return Warehouse(Path(self.warehouse).resolve())
+
+    @property
+    def run_date(self) -> datetime | None:
+        """When the run counts as started; none for when it does."""
+        return datetime.fromisoformat(self.started_at) if self.started_at else None
 
     @contextmanager
     def yield_for_execution(self, context: dg.InitResourceContext) -> Iterator["Build"]:

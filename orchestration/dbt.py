@@ -74,6 +74,7 @@ def build(database: Path, *arguments: str) -> DbtRun:
         The results; a failed node is in `failures`, dbt's own log stays quiet.
     """
     from dbt.cli.main import dbtRunner
+    from dbt_common.invocation import get_invocation_id
     from google.protobuf.json_format import MessageToDict
 
     events: list[dict[str, Any]] = []
@@ -97,7 +98,7 @@ def build(database: Path, *arguments: str) -> DbtRun:
         raise RuntimeError(f"dbt: {result.exception}") from result.exception
     failed = [r for r in result.result.results if str(r.status) in ("error", "fail")]
     return DbtRun(
-        invocation_id=str(result.result.args.get("invocation_id", "")),
+        invocation_id=get_invocation_id(),
         events=events,
         failures=[line for r in failed for line in _failure_lines(database, r)],
         target=target,

@@ -50,8 +50,9 @@ def landing_tables(context: dg.AssetExecutionContext, build: Build) -> Iterator[
     year = int(context.partition_key)
     with build.step(context.partition_key, "load") as step:
         with duckdb.connect(str(build.of.build_file)) as con:
-            ledger.start_run(con, context.run.run_id, year)
+            ledger.start_run(con, context.run.run_id, year, build.run_date)
             loads = landing.load_year(con, build.landing_dir, year)
+            ledger.loaded(con)
         unchanged = sum(load.is_unchanged for load in loads)
         step.told = (
             f"{len(loads)} files{f' ({unchanged} unchanged)' if unchanged else ''}, "
@@ -79,6 +80,8 @@ def _run_dbt(
 ) -> Iterator[Any]:
     with build.step(context.partition_key, name) as step:
         run = dbt.build(build.of.build_file, *arguments)
+        with duckdb.connect(str(build.of.build_file)) as con:
+            ledger.invoked(con, run.invocation_id)
         step.told = f"{len(run.events)} models, seeds and tests, {len(run.failures)} failed"
         step.refused = run.failures or None
         if build.recorder:
@@ -228,12 +231,15 @@ def _dbt_assets(manifest: Mapping[str, Any]) -> tuple[dg.AssetsDefinition, dg.As
     return delivered_models, mart_models
 
 
-def build_definitions(landing_dir: str, warehouse_dir: str) -> dg.Definitions:
+def build_definitions(
+    landing_dir: str, warehouse_dir: str, started_at: str | None = None
+) -> dg.Definitions:
     """The graph on a landing and a warehouse folder.
 
     Args:
         landing_dir: Where the bureaus' files are.
         warehouse_dir: Where the warehouse is built and published.
+        started_at: When its runs count as started, in ISO 8601; when they do by default.
     """
     delivered_models, mart_models = _dbt_assets(dbt.parsed()[1])
     marts = [key for key in mart_models.keys if key.path[0] == "marts"]
@@ -256,7 +262,12 @@ def build_definitions(landing_dir: str, warehouse_dir: str) -> dg.Definitions:
         ],
         schedules=[after_the_year],
         resources={
-            "build": Build(landing=landing_dir, warehouse=warehouse_dir, **lineage_settings())
+            "build": Build(
+                landing=landing_dir,
+                warehouse=warehouse_dir,
+                started_at=started_at,
+                **lineage_settings(),
+            )
         },
         # DuckDB lets one process write.
         executor=dg.in_process_executor,

@@ -12,18 +12,21 @@ from orchestration.definitions import JOB, YEARS, build_definitions
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
-def launch(landing: Path, warehouse: Path, years: list[int]) -> dict[int, list[str]]:
+def launch(
+    landing: Path, warehouse: Path, years: list[int], started_at: str | None = None
+) -> dict[int, list[str]]:
     """Build and publish fiscal years one after the other; one that is refused leaves the others.
 
     Args:
         landing: The landing folder.
         warehouse: The warehouse folder.
         years: The fiscal years.
+        started_at: When the runs count as started, in ISO 8601; when they do by default.
 
     Returns:
         For each year the reasons why it was refused, one line each; none where it was published.
     """
-    job = build_definitions(str(landing), str(warehouse)).resolve_job_def(JOB)
+    job = build_definitions(str(landing), str(warehouse), started_at).resolve_job_def(JOB)
     partitions = YEARS.get_partition_keys()
     outcomes: dict[int, list[str]] = {}
     with _instance() as instance:

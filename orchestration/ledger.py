@@ -1,11 +1,15 @@
 """The ledger of runs, `audit.runs`, and the years that the running build makes anew."""
 
 import hashlib
+import subprocess
+from datetime import datetime
+from functools import cache
 from importlib.metadata import version
+from pathlib import Path
 
 import duckdb
 
-from orchestration.project import SEEDS_DIR
+from orchestration.project import PROJECT_DIR, SEEDS_DIR
 
 RUNS = {
     "run_id": "varchar",
@@ -15,7 +19,56 @@ RUNS = {
     "code_version": "varchar",
     "seeds_sha256": "varchar",
     "landing_sha256": "varchar",
+    "is_current": "boolean",
+    "outcome": "varchar",
+    "git_commit": "varchar",
+    "is_clean": "boolean",
+    "code_sha256": "varchar",
+    "seeds": "map(varchar, varchar)",
+    "packages": "map(varchar, varchar)",
+    "dbt_invocation_ids": "varchar[]",
 }
+RUN_FILES = {
+    "run_id": "varchar",
+    "fiscal_year": "integer",
+    "table_name": "varchar",
+    "source_file": "varchar",
+    "source_sha256": "varchar",
+}
+PACKAGES = ("jixiao", "dbt-core", "dbt-duckdb", "duckdb", "dagster", "great-expectations")
+# What a result follows from beside the seeds and the landing files.
+CODE = ("dbt_project.yml", "expectations", "macros", "models", "orchestration", "profiles.yml")
+CODE_ENDINGS = {".jinja", ".py", ".sql", ".yml"}
+# What the year had before the build replaces it, to tell afterwards what has changed.
+PREVIOUS = {
+    "marts.fct_evaluations": {
+        "unit_code": "varchar",
+        "fiscal_year": "integer",
+        "rubric_id": "varchar",
+        "status": "varchar",
+        "total_score": "decimal(9,4)",
+        "grade": "varchar",
+    },
+    "marts.fct_indicator_scores": {
+        "unit_code": "varchar",
+        "fiscal_year": "integer",
+        "rubric_id": "varchar",
+        "indicator_code": "varchar",
+        "score": "decimal(9,4)",
+    },
+    "raw.corrections": {
+        "unit_code": "varchar",
+        "fiscal_year": "integer",
+        "table_name": "varchar",
+        "key": "varchar",
+        "column_name": "varchar",
+        "old_value": "varchar",
+        "new_value": "varchar",
+        "source_file": "varchar",
+        "source_row": "bigint",
+    },
+}
+UNIT_FILES = {"unit_code": "varchar", "fiscal_year": "integer", "source_file": "varchar"}
 # SQL for the day of the running build, as its departments' calendar has it.
 RUN_DATE = """(
     select cast(max(started_at) at time zone 'Asia/Shanghai' as date)
@@ -24,25 +77,126 @@ RUN_DATE = """(
 )"""
 
 
-def start_run(con: duckdb.DuckDBPyConnection, run_id: str, year: int) -> None:
-    """Say which year the build makes anew.
+def start_run(
+    con: duckdb.DuckDBPyConnection, run_id: str, year: int, started_at: datetime | None = None
+) -> None:
+    """Enter a run into the ledger, say which year it makes anew, and keep what that year had.
 
     Args:
         con: A connection to the build's warehouse file.
         run_id: The run.
         year: Its fiscal year.
+        started_at: When it counts as started, for a run that repeats another; now by default.
     """
     ensure_table(con, "audit.runs", RUNS)
+    ensure_table(con, "audit.run_files", RUN_FILES)
     con.execute("create or replace table audit.run_years (fiscal_year integer, run_id varchar)")
     con.execute("insert into audit.run_years values (?, ?)", [year, run_id])
+    commit, is_clean = git_state(PROJECT_DIR)
     con.execute(
         """
         insert into audit.runs by name
         select
-            ? as run_id, ? as fiscal_year, now() as started_at, ? as code_version,
-            ? as seeds_sha256
+            $run_id as run_id, $year as fiscal_year, coalesce($started_at, now()) as started_at,
+            $version as code_version, $seeds_sha256 as seeds_sha256, $commit as git_commit,
+            $is_clean as is_clean, $code as code_sha256, $seeds as seeds, $packages as packages,
+            cast([] as varchar[]) as dbt_invocation_ids
         """,
-        [run_id, year, version("jixiao"), seeds_sha256()],
+        {
+            "run_id": run_id,
+            "year": year,
+            "started_at": started_at,
+            "version": version("jixiao"),
+            "seeds_sha256": seeds_sha256(),
+            "commit": commit,
+            "is_clean": is_clean,
+            "code": code_sha256(),
+            "seeds": _map(seed_checksums()),
+            "packages": _map(package_versions()),
+        },
+    )
+    _keep_previous(con, year)
+
+
+def _map(values: dict[str, str]) -> dict[str, list[str]]:
+    """A DuckDB map, as a parameter takes it."""
+    return {"key": list(values), "value": list(values.values())}
+
+
+def _keep_previous(con: duckdb.DuckDBPyConnection, year: int) -> None:
+    con.execute("drop schema if exists previous cascade")
+    for name, columns in PREVIOUS.items():
+        schema, table = name.split(".")
+        ensure_table(con, f"previous.{table}", columns)
+        if table in _tables(con, schema):
+            con.execute(
+                f"insert into previous.{table} by name "
+                f"select {', '.join(columns)} from {name} where fiscal_year = ?",
+                [year],
+            )
+    ensure_table(con, "previous.unit_files", UNIT_FILES)
+    _add_unit_files(con, year)
+
+
+def _add_unit_files(con: duckdb.DuckDBPyConnection, year: int) -> None:
+    """Note which of the year's files hold rows of which departments, as they are loaded now."""
+    tables = [f"raw.{table}" for table in _tables(con, "raw")]
+    if "rejected_rows" in _tables(con, "audit"):
+        tables.append("audit.rejected_rows")
+    for table in tables:
+        con.execute(
+            f"""
+            insert into previous.unit_files by name
+            select unit_code, fiscal_year, source_file from {table} where fiscal_year = $year
+            except
+            from previous.unit_files
+            """,
+            {"year": year},
+        )
+
+
+def _tables(con: duckdb.DuckDBPyConnection, schema: str) -> list[str]:
+    rows = con.execute(
+        """
+        select table_name from duckdb_tables()
+        where database_name = current_database() and schema_name = ?
+        order by table_name
+        """,
+        [schema],
+    ).fetchall()
+    return [table for (table,) in rows]
+
+
+def loaded(con: duckdb.DuckDBPyConnection) -> None:
+    """Note which files the running build was loaded from.
+
+    Args:
+        con: A connection to the build's warehouse file.
+    """
+    con.execute(
+        """
+        insert into audit.run_files by name
+        select run_id, fiscal_year, table_name, source_file, source_sha256
+        from audit.loads inner join audit.run_years using (fiscal_year)
+        """
+    )
+    for (year,) in con.execute("select fiscal_year from audit.run_years").fetchall():
+        _add_unit_files(con, year)
+
+
+def invoked(con: duckdb.DuckDBPyConnection, invocation_id: str) -> None:
+    """Note an invocation of dbt by the running build.
+
+    Args:
+        con: A connection to the build's warehouse file.
+        invocation_id: dbt's own id of it.
+    """
+    con.execute(
+        """
+        update audit.runs set dbt_invocation_ids = list_append(dbt_invocation_ids, ?)
+        where run_id = (select run_id from audit.run_years)
+        """,
+        [invocation_id],
     )
 
 
@@ -62,12 +216,24 @@ def ensure_table(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, s
 
 
 def end_run(con: duckdb.DuckDBPyConnection) -> None:
-    """Note that the build's checks have passed and it is being published, and from which files."""
+    """Note that the build's checks have passed and it is being published, and from which files.
+
+    Args:
+        con: A connection to the build's warehouse file.
+    """
     con.execute(
         """
         update audit.runs
         set
             published_at = now(),
+            outcome = if(
+                exists (
+                    from marts.fct_evaluations as e
+                    where e.fiscal_year = runs.fiscal_year and e.status != 'scored'
+                ),
+                'published_with_gaps',
+                'published'
+            ),
             landing_sha256 = (
                 select sha256(string_agg(source_file || source_sha256, ',' order by source_file))
                 from audit.loads
@@ -76,6 +242,16 @@ def end_run(con: duckdb.DuckDBPyConnection) -> None:
         where run_id = (select run_id from audit.run_years)
         """
     )
+    con.execute(
+        """
+        update audit.runs
+        set is_current = (run_id, fiscal_year) in (
+            select (arg_max(run_id, published_at), fiscal_year) from audit.runs group by fiscal_year
+        )
+        """
+    )
+    for table in _tables(con, "previous"):
+        con.execute(f"delete from previous.{table}")
 
 
 def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -142,3 +318,56 @@ def seeds_sha256() -> str:
     for path in sorted(SEEDS_DIR.glob("*.csv")):
         digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
     return digest.hexdigest()
+
+
+def seed_checksums() -> dict[str, str]:
+    """The SHA-256 of each seed, by its name."""
+    return {
+        path.stem: hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in sorted(SEEDS_DIR.glob("*.csv"))
+    }
+
+
+def package_versions() -> dict[str, str]:
+    """The versions of the packages that a result may depend on."""
+    return {package: version(package) for package in PACKAGES}
+
+
+@cache
+def code_sha256() -> str:
+    """One checksum of the models, macros, rules and Python; the seeds have their own."""
+    digest = hashlib.sha256()
+    for name in CODE:
+        top = PROJECT_DIR / name
+        files = [top] if top.is_file() else sorted(top.rglob("*"))
+        for path in files:
+            if path.suffix in CODE_ENDINGS and path.is_file():
+                told = path.relative_to(PROJECT_DIR).as_posix().encode()
+                digest.update(told + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def git_state(project: Path) -> tuple[str | None, bool | None]:
+    """The commit that code and seeds were checked out from, and whether they are as committed.
+
+    Args:
+        project: The project's folder.
+
+    Returns:
+        Both null where there is no git, or the project is no part of a repository.
+    """
+
+    def git(*arguments: str) -> str:
+        return subprocess.run(
+            ["git", "-C", str(project), *arguments],  # noqa: S607
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=30,
+        ).stdout.strip()
+
+    try:
+        git("ls-files", "--error-unmatch", CODE[0])
+        return git("rev-parse", "HEAD"), not git("status", "--porcelain", "--", *CODE, "seeds")
+    except (OSError, subprocess.SubprocessError):
+        return None, None

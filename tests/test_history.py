@@ -1,0 +1,141 @@
+"""What changed between two publications of a year, and why."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from orchestration import ledger
+from tests.conftest import LANDING, Published, append_rows, build, shift_year
+
+NANSHAN, YANTIAN = "440305-gxj", "440308-fzyj"
+PREFIX = "更换文件 2023/"
+
+
+def change(path: Path, old: str, new: str) -> None:
+    text = path.read_text("utf-8")
+    assert text.count(old) == 1, (path, text.count(old))
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def history(published: Published, where: str = "true") -> list[tuple[Any, ...]]:
+    """The changes of the run that was published last, under the official rubric."""
+    return published.rows(
+        f"""
+        select unit_code, item_type, item_code, coalesce(cast(old_value as varchar), old_text),
+            coalesce(cast(new_value as varchar), new_text), cause
+        from fct_evaluation_history
+        where rubric_id != 'shenzhen_2023' and {where} and new_run_id = (
+            select arg_max(run_id, published_at) from scores.audit.runs
+        )
+        order by all
+        """
+    )
+
+
+def test_each_change_of_a_published_year_and_its_cause(
+    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = Published(tmp_path / "warehouse")
+    folder = landing / "2023"
+
+    def run() -> list[tuple[Any, ...]]:
+        assert build(landing, published.warehouse) == {2023: []}
+        return history(published)
+
+    assert run() == []
+    assert run() == []
+
+    # A file that is replaced: the score that follows from it, the total, and nothing else.
+    change(
+        folder / "work_completion.csv", f"{YANTIAN},2023,key_task,", f"{YANTIAN},2023,key_task,1"
+    )
+    cause = PREFIX + "work_completion.csv"
+    changed = run()
+    assert {row[:3] for row in changed} >= {(YANTIAN, "total_score", "TOTAL")}
+    assert {(unit, why) for unit, *_, why in changed} == {(YANTIAN, cause)}
+    scores = {code: (old, new) for _, kind, code, old, new, _ in changed if kind != "grade"}
+    assert scores["TOTAL"][0] == "96.0800"
+    assert scores["key_tasks"] == ("8.0000", "0.0000")
+    first = published.rows("from fct_evaluation_history order by all")
+    assert {row[9:11] for row in first} == set(
+        published.rows(
+            """
+            select lag(run_id, 1) over (order by published_at), run_id
+            from scores.audit.runs order by published_at desc limit 1
+            """
+        )
+    )
+
+    # A correction, in a file that its department has rows in.
+    shutil.copy(LANDING / "2023" / "work_completion.csv", folder)
+    line = [
+        row for row in (folder / "satisfaction_surveys.csv").read_text("utf-8").splitlines()
+        if row.startswith(NANSHAN)
+    ][0].split(",")  # fmt: skip
+    append_rows(
+        folder / "corrections.csv",
+        f"{NANSHAN},2023,satisfaction_surveys,survey_name={line[2]},satisfaction_pct,{line[3]},85,"
+        "更正,审核人,2026-01-01",
+    )
+    changed = run()
+    correction = (
+        f"新增更正 satisfaction_surveys survey_name={line[2]} satisfaction_pct {line[3]}→85"
+        "（2023/corrections.csv 第 3 行）"
+    )
+    assert (
+        NANSHAN, "indicator_score", "satisfaction", "6.0000", "2.0000",
+        f"{correction}；{PREFIX}corrections.csv；{cause}",
+    ) in changed  # fmt: skip
+    assert {why for unit, *_, why in changed if unit == YANTIAN} == {cause}
+    assert (YANTIAN, "total_score", "TOTAL", scores["TOTAL"][1], "96.0800", cause) in changed
+    # What was told before stays.
+    assert set(first) < set(published.rows("from fct_evaluation_history"))
+
+    # A refused run leaves nothing.
+    before = published.rows("from fct_evaluation_history order by all")
+    append_rows(folder / "budgets.csv", ",2023,total,1,1,1,元")
+    assert build(landing, published.warehouse)[2023]
+    assert published.rows("from fct_evaluation_history order by all") == before
+    shutil.copy(LANDING / "2023" / "budgets.csv", folder)
+
+    # A department that is gone, by rows taken out of every file, and code that is new.
+    for path in folder.glob("*.csv"):
+        lines = path.read_text("utf-8").splitlines(keepends=True)
+        path.write_text("".join(row for row in lines if not row.startswith(YANTIAN)), "utf-8")
+    monkeypatch.setattr(ledger, "code_sha256", lambda: "0123456789")
+    changed = run()
+    assert {row[0] for row in changed} == {YANTIAN}
+    assert {row[4] for row in changed} == {None}
+    assert {(kind, old) for _, kind, _, old, _, _ in changed} >= {
+        ("total_score", "96.0800"), ("grade", "优"), ("status", "scored"),
+    }  # fmt: skip
+    assert all("→01234567" in why for *_, why in changed)
+
+
+def test_a_year_read_by_another_is_a_cause(landing: Path, tmp_path: Path) -> None:
+    """Measures of change read the year before, so that it is loaded anew is told as well."""
+    published = Published(tmp_path / "warehouse")
+    shift_year(landing, 2023, 2024)
+    assert build(landing, published.warehouse) == {2023: [], 2024: []}
+    assert published.rows("from fct_evaluation_history") == []
+    append_rows(landing / "2024" / "assessments.csv", f"{YANTIAN},2024,spending_violation,1,甲,乙")
+    append_rows(landing / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
+    assert build(landing, published.warehouse) == {2023: [], 2024: []}
+    assert {
+        why for (why,) in published.rows(
+            "select distinct cause from fct_evaluation_history where fiscal_year = 2024"
+        )
+    } == {"更换文件 2024/assessments.csv；更换文件 2023/petitions.csv"}  # fmt: skip
+
+
+def test_a_seed_is_named(project: Callable[..., Any], tmp_path: Path) -> None:
+    arguments = ("run", "--warehouse", str(tmp_path / "warehouse"))
+    assert project(*arguments).returncode == 0
+    change(project.folder / "seeds" / "grade_bands.csv", "yantian_2023,优,90", "yantian_2023,优,97")  # type: ignore[attr-defined]
+    assert project(*arguments).returncode == 0
+    assert history(Published(tmp_path / "warehouse")) == [
+        (YANTIAN, "grade", "TOTAL", "优", "良", "更换评分标准 seeds/grade_bands.csv")
+    ]
