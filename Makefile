@@ -14,7 +14,7 @@ run: .venv/run.installed  ## load data/landing, build, check, publish, print the
 	@$(BIN)/jixiao run
 
 test: lint  ## lint, dbt unit tests, pytest, end-to-end builds
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist worksteal
 
 lint: .venv/dev.installed
 	@$(BIN)/ruff check .
