@@ -12,6 +12,7 @@ from orchestration.files import is_year, landing_years
 from orchestration.project import Folders, lineage_settings
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
+SAME, DIFFERENT = 0, 1
 INTERRUPTED = 130
 
 
@@ -23,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
 
     Returns:
         0: published. 1: refused. 2: wrong usage or configuration. 3, with --strict: published,
-        but an evaluation is blocked or incomplete.
+        but an evaluation is blocked or incomplete. Of verify 0: the same, 1: different.
     """
     options = _parser().parse_args(arguments)
     if options.command == "template":
@@ -33,6 +34,13 @@ def main(arguments: list[str] | None = None) -> int:
     warnings.filterwarnings("ignore")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("jixiao").setLevel(logging.INFO)
+    if options.command == "verify":
+        return _verify(options.landing, options.warehouse, options.run)
+    return _of_landing(options)
+
+
+def _of_landing(options: argparse.Namespace) -> int:
+    """The commands that read the landing folder: check and run."""
     found = landing_years(options.landing)
     if not found:
         return _wrong_usage(
@@ -113,9 +121,30 @@ def _check(landing: Path, years: list[int]) -> int:
     return REFUSED if refused else PUBLISHED
 
 
-def _run(options: argparse.Namespace, years: list[int]) -> int:
+def _verify(landing: Path, warehouse: Path, run_id: str | None) -> int:
+    _silence_telemetry()
+    from orchestration.verify import NotPublished, differences
+
+    if not landing.is_dir():
+        return _wrong_usage(f"{landing}: no such folder; expected the landing folder")
+    try:
+        lines = differences(landing, warehouse, run_id)
+    except NotPublished as error:
+        return _wrong_usage(str(error))
+    except KeyboardInterrupt:
+        print("jixiao: interrupted", file=sys.stderr)
+        return INTERRUPTED
+    print("\n".join(lines) if lines else "same")
+    return DIFFERENT if lines else SAME
+
+
+def _silence_telemetry() -> None:
     for name in ("DAGSTER_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "1")
+
+
+def _run(options: argparse.Namespace, years: list[int]) -> int:
+    _silence_telemetry()
     logging.getLogger("jixiao").info("jixiao: %s", ", ".join(map(str, years)))
     # The engines take seconds to import, so only once the command is known to be sound.
     from orchestration import report
@@ -141,6 +170,14 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", required=True)
     run = commands.add_parser("run", help="load, check, score and publish")
     check = commands.add_parser("check", help="read every file and say what is wrong with it")
+    verify = commands.add_parser(
+        "verify", help="build published years again and say what differs from what is published"
+    )
+    verify.add_argument(
+        "--run",
+        metavar="ID",
+        help="a run in audit.runs; the current run of every published year by default",
+    )
     for command in (run, check):
         command.add_argument(
             "--year",
@@ -149,6 +186,7 @@ def _parser() -> argparse.ArgumentParser:
             metavar="Y",
             help="fiscal year, may be repeated; every year in the landing folder by default",
         )
+    for command in (run, check, verify):
         command.add_argument(
             "--landing",
             type=Path,
@@ -176,7 +214,7 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument(
         "--format", choices=("text", "json", "html"), default="text", help="text by default"
     )
-    for command in (run, explain):
+    for command in (run, explain, verify):
         command.add_argument(
             "--warehouse",
             type=Path,

@@ -31,13 +31,16 @@ def test_published(tmp_path: Path) -> None:
         (["run", "--landing", "/nowhere"], "/nowhere: no fiscal years to load"),
         (["run", "--year", "last"], "invalid int value: 'last'"),
         (["walk"], "invalid choice: 'walk'"),
+        (["verify"], "nothing is published there; jixiao run publishes"),
+        (["verify", "--landing", "/nowhere"], "/nowhere: no such folder"),
+        (["verify", "--run"], "argument --run: expected one argument"),
         ([], "the following arguments are required: command"),
     ],
 )
 def test_wrong_usage(
     arguments: list[str], message: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    if arguments[:1] == ["run"]:
+    if arguments[:1] in (["run"], ["verify"]):
         arguments = [*arguments, "--warehouse", str(tmp_path / "warehouse")]
     try:
         status = cli.main(arguments)

@@ -71,10 +71,8 @@ def test_each_change_of_a_published_year_and_its_cause(
 
     # A correction, in a file that its department has rows in.
     shutil.copy(LANDING / "2023" / "work_completion.csv", folder)
-    line = next(
-        row for row in (folder / "satisfaction_surveys.csv").read_text("utf-8").splitlines()
-        if row.startswith(NANSHAN)
-    ).split(",")  # fmt: skip
+    surveys = (folder / "satisfaction_surveys.csv").read_text("utf-8").splitlines()
+    line = next(row for row in surveys if row.startswith(NANSHAN)).split(",")
     append_rows(
         folder / "corrections.csv",
         f"{NANSHAN},2023,satisfaction_surveys,survey_name={line[2]},satisfaction_pct,{line[3]},85,"

@@ -1,0 +1,394 @@
+"""Whether what is published is what its inputs give: checked by checksum and by building again."""
+
+import hashlib
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import duckdb
+
+from orchestration import ledger
+from orchestration.project import SEEDS_DIR
+
+logger = logging.getLogger("jixiao")
+
+SHOWN_ROWS = 3
+# What a run says of itself, and can be no other when it is built again.
+OF_THE_RUN = ("audit.runs", "audit.run_files", "marts.fct_evaluation_history")
+MAY_DIFFER = ("loaded_at",)
+
+
+class NotPublished(Exception):
+    """There is no such run or publication to verify."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run as the ledger has it.
+
+    Attributes:
+        run_id: The run.
+        fiscal_year: Its fiscal year.
+        started_at: When it started, which decides what waivers were in force.
+        is_current: Whether the published rows of its year are its.
+        git_commit: The commit that code and seeds were checked out from, if known.
+        is_clean: Whether they were as in that commit.
+        code_sha256: The checksum of its code; none in the ledger of an older version.
+        seeds: SHA-256 of each seed.
+        packages: Version of each package.
+    """
+
+    run_id: str
+    fiscal_year: int
+    started_at: datetime
+    is_current: bool
+    git_commit: str | None
+    is_clean: bool | None
+    code_sha256: str | None
+    seeds: dict[str, str]
+    packages: dict[str, str]
+
+    @property
+    def told(self) -> str:
+        """What people are told of it."""
+        return f"run {self.run_id[:8]} of {self.fiscal_year}"
+
+
+def differences(landing: Path, warehouse: Path, run_id: str | None = None) -> list[str]:
+    """Compare what is published with what its inputs give when they are built again.
+
+    Args:
+        landing: The landing folder.
+        warehouse: The warehouse folder.
+        run_id: A run, or how its id begins; the current run of every published year by default.
+
+    Returns:
+        A line for each input that is not as it was, and for each table and row that differs; none
+        where all is the same.
+
+    Raises:
+        NotPublished: There is no such run, or nothing is published.
+    """
+    published = warehouse / "published"
+    if not (published / "scores.duckdb").is_file():
+        raise NotPublished(f"{published}: nothing is published there; jixiao run publishes")
+    publication = published.resolve()
+    with duckdb.connect() as con:
+        _attach(con, "ledger", publication / "scores.duckdb")
+        targets = _targets(con, run_id)
+        replays = _replays(con, targets)
+        files = [line for run in replays for line in _changed_files(con, landing, run)]
+    lines = [line for run in targets for line in _changed_code(run)]
+    if files or any(line.startswith("seeds/") for line in lines):
+        # What other inputs give says nothing of what is published.
+        return list(dict.fromkeys(files + lines))
+    if not all(run.is_current for run in targets):
+        kept = sorted((warehouse / "publications").glob(f"*-{targets[0].run_id[:8]}"))
+        if not kept:
+            return [
+                *lines,
+                f"{targets[0].told}: its inputs are unchanged, but its publication is gone and "
+                "there is nothing to compare; only the latest publications are kept",
+            ]
+        publication = kept[-1]
+    with TemporaryDirectory(prefix="jixiao-verify-") as folder:
+        refused = _rebuild(landing, Path(folder), replays)
+        return lines + (refused or _compare(publication, Path(folder), warehouse, targets))
+
+
+def _attach(con: duckdb.DuckDBPyConnection, name: str, file: Path) -> None:
+    con.execute(f"attach '{_literal(file)}' as {name} (read_only)")
+
+
+def _literal(text: object) -> str:
+    return str(text).replace("'", "''")
+
+
+def _targets(con: duckdb.DuckDBPyConnection, run_id: str | None) -> list[Run]:
+    """The runs to verify, in the order in which they were published."""
+    columns = {name for (name,) in con.execute(
+        "select column_name from duckdb_columns() "
+        "where database_name = 'ledger' and schema_name = 'audit' and table_name = 'runs'"
+    ).fetchall()}  # fmt: skip
+    if not set(ledger.RUNS) <= columns:
+        raise NotPublished(
+            "what is published comes from a version that did not record its inputs; "
+            "jixiao run publishes it anew"
+        )
+    runs = _runs(con, "select run_id, fiscal_year from ledger.audit.runs")
+    if run_id is None:
+        return [run for run in runs if run.is_current]
+    found = [run for run in runs if run.run_id.startswith(run_id)]
+    if len(found) != 1:
+        known = ", ".join(f"{run.run_id[:8]} ({run.fiscal_year})" for run in found or runs)
+        what = "several runs begin so" if found else "no such run is in the ledger"
+        raise NotPublished(f"--run {run_id}: {what}; expected one of {known}")
+    return found
+
+
+def _runs(con: duckdb.DuckDBPyConnection, wanted: str) -> list[Run]:
+    rows = con.execute(
+        f"""
+        select
+            run_id, fiscal_year, started_at, coalesce(is_current, false), git_commit, is_clean,
+            code_sha256, coalesce(seeds, map()), coalesce(packages, map())
+        from ledger.audit.runs
+        semi join ({wanted}) using (run_id, fiscal_year)
+        order by published_at, run_id
+        """
+    ).fetchall()
+    return [Run(*row) for row in rows]
+
+
+def _replays(con: duckdb.DuckDBPyConnection, targets: list[Run]) -> list[Run]:
+    """The runs to build again: the targets, each after the runs of the years that it read."""
+    con.execute("create or replace temp table targets (run_id varchar, fiscal_year integer)")
+    con.executemany(
+        "insert into targets values (?, ?)", [[r.run_id, r.fiscal_year] for r in targets]
+    )
+    return _runs(
+        con,
+        f"""
+        select arg_max(read.run_id, read.published_at) as run_id, read.fiscal_year
+        from targets
+        inner join ledger.audit.runs as target using (run_id, fiscal_year)
+        cross join (
+            select 0 as year_offset
+            union
+            select year_offset from read_csv('{_literal(SEEDS_DIR / "measure_inputs.csv")}')
+        )
+        inner join ledger.audit.runs as read
+            on read.fiscal_year = target.fiscal_year + year_offset
+            and read.published_at <= target.published_at
+        group by target.run_id, read.fiscal_year
+        """,
+    )
+
+
+def _changed_files(con: duckdb.DuckDBPyConnection, landing: Path, run: Run) -> Iterator[str]:
+    """The files of a run that are gone, changed or new."""
+    then = dict(
+        con.execute(
+            "select distinct source_file, source_sha256 from ledger.audit.run_files "
+            "where run_id = ? and fiscal_year = ?",
+            [run.run_id, run.fiscal_year],
+        ).fetchall()
+    )
+    # Imported late: reading workbooks takes a while to import.
+    from orchestration.files import find_files
+
+    folder = landing / str(run.fiscal_year)
+    found, faults = find_files(landing, run.fiscal_year) if folder.is_dir() else ([], [])
+    now = {file.name: file.path for file in found}
+    for name, sha256 in sorted(then.items()):
+        if name not in now:
+            yield f"{name}: gone; {run.told} was loaded from it"
+        elif _sha256(now[name]) != sha256:
+            yield f"{name}: not the file that {run.told} was loaded from"
+    for name in sorted(set(now) - set(then)):
+        yield f"{name}: new; {run.told} was not loaded from it"
+    yield from faults
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _changed_code(run: Run) -> Iterator[str]:
+    """The seeds, code and packages that are not those of a run."""
+    commit = f"; git checkout {run.git_commit[:12]} has it" if run.git_commit else ""
+    seeds = ledger.seed_checksums()
+    for name in sorted(run.seeds | seeds):
+        if run.seeds.get(name) != seeds.get(name):
+            what = "gone" if name not in seeds else "new" if name not in run.seeds else "changed"
+            yield f"seeds/{name}.csv: {what} since {run.told}{commit}"
+    if run.code_sha256 != ledger.code_sha256():
+        unsaved = ", but for changes that were not committed" if run.is_clean is False else ""
+        yield f"code: not that of {run.told}{commit}{unsaved if commit else ''}"
+    packages = ledger.package_versions()
+    for name in sorted(run.packages | packages):
+        then, now = run.packages.get(name), packages.get(name)
+        if then != now:
+            yield f"package {name}: {now}, {run.told} had {then}"
+
+
+def _rebuild(landing: Path, folder: Path, runs: list[Run]) -> list[str]:
+    """Build runs again, each as of its own date; the reasons why one is refused."""
+    # The engines take seconds to import.
+    from orchestration.launch import launch
+
+    for run in runs:
+        logger.info("%s is built again", run.told)
+        reasons = launch(landing, folder, [run.fiscal_year], run.started_at.isoformat())
+        if any(reasons.values()):
+            return [line for lines in reasons.values() for line in lines]
+    return []
+
+
+def _compare(publication: Path, folder: Path, warehouse: Path, targets: list[Run]) -> list[str]:
+    """What differs in a publication, its database and its Parquet files, from the rebuild."""
+    years = ", ".join(str(run.fiscal_year) for run in targets)
+    state = warehouse / "states" / f"{publication.name}.duckdb"
+    lines: list[str] = []
+    with duckdb.connect() as con:
+        _attach(con, "published", publication / "scores.duckdb")
+        _attach(con, "rebuilt", folder / "published" / "scores.duckdb")
+        if state.is_file():
+            _attach(con, "state", state)
+        # Seeds are published as the latest run had them.
+        ((latest,),) = con.execute(
+            "select arg_max(run_id, published_at) from published.audit.runs"
+        ).fetchall()
+        has_latest = latest in {run.run_id for run in targets}
+        for table, columns in _tables(con, "rebuilt").items():
+            has_year = "fiscal_year" in columns
+            where = f"where fiscal_year in ({years})" if has_year else ""
+            expected = "rebuilt"
+            if table in OF_THE_RUN:
+                # It cannot be made again, but the builder has kept what it published.
+                if not (state.is_file() and table in _tables(con, "state")):
+                    continue
+                where, expected = "", "state"
+            elif not has_year and not has_latest:
+                continue
+            comparison = _Comparison(con, table, columns, f"from {expected}.{table} {where}")
+            lines += comparison.with_(
+                table,
+                f"from published.{table} {where}",
+                _tables(con, "published").get(table, []),
+            )
+            parquet = publication / "parquet" / table.removeprefix("marts.")
+            if table.startswith("marts."):
+                lines += comparison.with_parquet(parquet, where)
+    return lines
+
+
+def _tables(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[str]]:
+    """The columns of each published table of a database."""
+    rows = con.execute(
+        """
+        select schema_name || '.' || table_name, list(column_name order by column_index)
+        from duckdb_columns()
+        where database_name = ? and schema_name in ('audit', 'marts') and not internal
+        group by all order by all
+        """,
+        [database],
+    ).fetchall()
+    return dict(rows)
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """A table as it should be, to hold others against.
+
+    Attributes:
+        con: A connection that sees all of them.
+        table: Schema and name.
+        columns: Its columns.
+        expected: SQL for its rows, from the word `from` on.
+    """
+
+    con: duckdb.DuckDBPyConnection
+    table: str
+    columns: list[str]
+    expected: str
+
+    def with_parquet(self, folder: Path, where: str) -> list[str]:
+        """What differs in a mart's Parquet files."""
+        told = f"parquet/{folder.name}"
+        if not any(folder.rglob("*.parquet")):
+            return [f"{told}: gone"]
+        actual = (
+            f"from read_parquet('{_literal(folder)}/**/*.parquet', hive_partitioning = true, "
+            f"hive_types = {{'fiscal_year': integer}}) {where}"
+        )
+        if "fiscal_year" not in self.columns:
+            actual = f"from read_parquet('{_literal(folder)}/*.parquet')"
+        try:
+            found = [name for name, *_ in self.con.execute(f"describe {actual}").fetchall()]
+        except duckdb.Error as error:
+            return [f"{told}: cannot be read ({str(error).splitlines()[0]})"]
+        return self.with_(told, actual, found)
+
+    def with_(self, told: str, actual: str, found: list[str]) -> list[str]:
+        """What differs in another table of that name.
+
+        Args:
+            told: What people are told of it.
+            actual: SQL for its rows, from the word `from` on.
+            found: Its columns; none where there is no such table.
+        """
+        if not found:
+            return [f"{told}: gone"]
+        if strange := sorted(set(self.columns) ^ set(found)):
+            return [f"{told}: other columns than the rebuild has: {', '.join(strange)}"]
+        columns = [name for name in self.columns if name not in MAY_DIFFER]
+        key = [name for name in _key(self.table) if name in columns] or columns
+        listed = _names(columns)
+        self.con.execute(
+            f"""
+            create or replace temp table strays as
+            select 'actual' as side, * from (
+                select {listed} {actual} except all select {listed} {self.expected}
+            )
+            union all
+            select 'expected' as side, * from (
+                select {listed} {self.expected} except all select {listed} {actual}
+            )
+            """
+        )
+        ((count,),) = self.con.execute(
+            f"select count(*) from (select distinct {_names(key)} from strays)"
+        ).fetchall()
+        if not count:
+            return []
+        return [
+            f"{told}: {count} row{'s differ' if count > 1 else ' differs'}",
+            *self._shown(columns, key, count),
+        ]
+
+    def _shown(self, columns: list[str], key: list[str], count: int) -> Iterator[str]:
+        """The first keys that differ, column by column."""
+        values = ", ".join(
+            f"list(coalesce(cast({_names([name])} as varchar), '(empty)') order by side)"
+            for name in columns
+        )
+        rows = self.con.execute(
+            f"""
+            select {_names(key)}, list(side order by side), {values} from strays
+            group by {_names(key)} order by {_names(key)} limit {SHOWN_ROWS}
+            """
+        ).fetchall()
+        for row in rows:
+            named = ", ".join(f"{name}={row[at]}" for at, name in enumerate(key))
+            sides, pairs = row[len(key)], row[len(key) + 1 :]
+            if "expected" not in sides:
+                yield f"  {named}: published, but not in the rebuild"
+            elif "actual" not in sides:
+                yield f"  {named}: in the rebuild, but not published"
+            else:
+                for name, pair in zip(columns, pairs, strict=True):
+                    if pair[0] != pair[-1]:
+                        yield f"  {named}: {name} is {pair[0]}, the rebuild gives {pair[-1]}"
+        if count > SHOWN_ROWS:
+            yield f"  and {count - SHOWN_ROWS} more"
+
+
+def _names(columns: list[str]) -> str:
+    return ", ".join(f'"{name}"' for name in columns)
+
+
+def _key(table: str) -> list[str]:
+    """The columns that identify a mart's rows, as its test of the key has them."""
+    from orchestration import dbt
+
+    for node in dbt.parsed()[1]["nodes"].values():
+        test = node.get("test_metadata") or {}
+        tested = (node.get("attached_node") or "").split(".")[-1]
+        if test.get("name") == "is_key" and f"marts.{tested}" == table:
+            return list(test["kwargs"]["columns"])
+    return []

@@ -1,0 +1,308 @@
+"""The ledger names what a run was made from; verify tells whether that gives what is published."""
+
+import re
+import shutil
+import subprocess
+from datetime import datetime
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from orchestration import cli, launch, ledger, verify
+from orchestration.project import SEEDS_DIR
+from tests.conftest import LANDING, Published, append_rows, build, shift_year
+
+NANSHAN = "440305-gxj"
+
+
+@pytest.fixture
+def warehouse(two_departments: Published, tmp_path: Path) -> Path:
+    """A copy of a published warehouse, to tamper with."""
+    copy = tmp_path / "warehouse"
+    shutil.copytree(two_departments.warehouse, copy, symlinks=True)
+    for path in copy.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    return copy
+
+
+@pytest.fixture
+def rebuilt(two_departments: Published, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A rebuild at no cost: what was built from the same inputs."""
+
+    def rebuild(landing: Path, folder: Path, runs: list[verify.Run]) -> list[str]:
+        (folder / "published").symlink_to((two_departments.warehouse / "published").resolve())
+        return []
+
+    monkeypatch.setattr(verify, "_rebuild", rebuild)
+
+
+def tamper(warehouse: Path, statement: str) -> None:
+    with duckdb.connect(str(warehouse / "published" / "scores.duckdb")) as con:
+        con.execute(statement)
+
+
+def test_a_run_is_recorded_with_everything_it_was_made_from(two_departments: Published) -> None:
+    ((run,),) = two_departments.rows("select runs from scores.audit.runs")
+    assert run["outcome"] == "published"
+    assert run["is_current"] is True
+    assert run["started_at"] < run["published_at"]
+    assert set(run["seeds"]) == {path.stem for path in SEEDS_DIR.glob("*.csv")}
+    assert run["packages"]["duckdb"] == duckdb.__version__
+    assert set(run["packages"]) == set(ledger.PACKAGES)
+    assert len(set(run["dbt_invocation_ids"])) == 2
+    assert all(re.fullmatch("[0-9a-f-]{36}", each) for each in run["dbt_invocation_ids"])
+    assert run["code_sha256"] == ledger.code_sha256()
+    files = two_departments.rows(
+        "select run_id, table_name, source_file, source_sha256 from scores.audit.run_files"
+    )
+    assert len(files) == len(list((LANDING / "2023").iterdir()))
+    assert set(files) == set(
+        two_departments.rows(
+            f"select '{run['run_id']}', table_name, source_file, source_sha256 "
+            "from scores.audit.loads"
+        )
+    )
+
+
+def test_gaps_are_an_outcome_and_only_the_last_run_is_current(
+    landing: Path, tmp_path: Path
+) -> None:
+    published = Published(tmp_path / "warehouse")
+    moment = "2024-02-29T23:30:00+08:00"
+    assert launch.launch(landing, published.warehouse, [2023], moment) == {2023: []}
+    (landing / "2023" / "satisfaction_surveys.csv").unlink()
+    assert build(landing, published.warehouse) == {2023: []}
+    runs = published.rows(
+        "select outcome, is_current, started_at from scores.audit.runs order by published_at"
+    )
+    assert [run[:2] for run in runs] == [("published", False), ("published_with_gaps", True)]
+    # A run that repeats another has its date, which decides what waivers are in force.
+    assert runs[0][2] == datetime.fromisoformat(moment)
+
+
+def test_git_is_no_condition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert ledger.git_state(tmp_path) == (None, None)
+
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
+        return subprocess.run(
+            ["git", "-C", str(tmp_path), *identity, *arguments],
+            check=True, capture_output=True, text=True,
+        ).stdout.strip()  # fmt: skip
+
+    git("init", "-q")
+    (tmp_path / "models").mkdir()
+    for name in ("dbt_project.yml", "models/a.sql", "data.csv"):
+        (tmp_path / name).write_text("1")
+    # In a repository, but no part of it.
+    git("commit", "-qm", "empty", "--allow-empty")
+    assert ledger.git_state(tmp_path) == (None, None)
+    git("add", "-A")
+    git("commit", "-qm", "all")
+    commit = git("rev-parse", "HEAD")
+    (tmp_path / "data.csv").write_text("2")
+    assert ledger.git_state(tmp_path) == (commit, True)
+    (tmp_path / "models" / "a.sql").write_text("2")
+    assert ledger.git_state(tmp_path) == (commit, False)
+    monkeypatch.setenv("PATH", "")
+    assert ledger.git_state(tmp_path) == (None, None)
+
+
+def test_the_checksum_of_the_code_follows_every_file_of_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "PROJECT_DIR", tmp_path)
+    for name in ledger.CODE:
+        if name.endswith(".yml"):
+            (tmp_path / name).write_text("1")
+        else:
+            (tmp_path / name / "deep").mkdir(parents=True)
+            (tmp_path / name / "deep" / "a.sql").write_text("1")
+    seen = {ledger.code_sha256.__wrapped__()}
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    for path in files:
+        path.write_text("2")
+        seen.add(ledger.code_sha256.__wrapped__())
+    assert len(seen) == 1 + len(files)
+    (tmp_path / "models" / "a.pyc").write_text("2")
+    assert ledger.code_sha256.__wrapped__() in seen
+
+
+def test_years_are_built_again_as_they_were(
+    landing: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """2024 was built before 2023 was there to be read, and 2023 by an earlier date."""
+    warehouse = tmp_path / "warehouse"
+    shift_year(landing, 2023, 2024)
+    moment = "2024-02-29T23:30:00+08:00"
+    assert launch.launch(landing, warehouse, [2024], moment) == {2024: []}
+    assert build(landing, warehouse, 2023) == {2023: []}
+    command = ["verify", "--landing", str(landing), "--warehouse", str(warehouse)]
+    assert cli.main(command) == cli.SAME
+    assert capfd.readouterr().out == "same\n"
+
+
+def test_the_runs_that_a_run_read_are_built_before_it(con: duckdb.DuckDBPyConnection) -> None:
+    con.execute("attach ':memory:' as ledger")
+    con.execute("use ledger")
+    ledger.ensure_table(con, "audit.runs", ledger.RUNS)
+    con.execute("use memory")
+    for number, (name, year, is_current) in enumerate(
+        [("a", 2023, False), ("b", 2024, True), ("c", 2023, True), ("d", 2020, True)]
+    ):
+        con.execute(
+            "insert into ledger.audit.runs by name select ? as run_id, ? as fiscal_year, "
+            "? as is_current, to_timestamp(?) as published_at",
+            [name, year, is_current, number],
+        )
+    runs = {run.run_id: run for run in verify._targets(con, None)}
+    assert list(runs) == ["b", "c", "d"]
+
+    def replayed(*names: str) -> list[str]:
+        return [run.run_id for run in verify._replays(con, [runs[name] for name in names])]
+
+    assert replayed("b") == ["a", "b"]
+    assert replayed("c") == ["c"]
+    assert replayed("b", "c", "d") == ["a", "b", "c", "d"]
+
+
+def test_a_changed_row_is_found_wherever_it_is_published(warehouse: Path, rebuilt: None) -> None:
+    assert verify.differences(LANDING, warehouse) == []
+    tamper(
+        warehouse,
+        f"""
+        update marts.fct_evaluations set total_score = 99 where unit_code = '{NANSHAN}';
+        delete from marts.fct_deductions where points_lost = 0.9;
+        insert into marts.dim_grades values ('made_up', '特优', 99);
+        update audit.runs set outcome = 'unheard of';
+        """,
+    )
+    lines = verify.differences(LANDING, warehouse)
+    key = f"  unit_code={NANSHAN}, fiscal_year=2023, rubric_id="
+    assert "marts.fct_evaluations: 2 rows differ" in lines
+    assert f"{key}nanshan_2023: total_score is 99.0000, the rebuild gives 96.5700" in lines
+    assert any(
+        line.startswith(f"{key}nanshan_2023, ")
+        and line.endswith("in the rebuild, but not published")
+        for line in lines
+    )
+    at = lines.index("marts.dim_grades: 1 row differs")
+    assert lines[at + 1] == "  rubric_id=made_up, grade=特优: published, but not in the rebuild"
+    assert any(line.startswith("audit.runs: ") for line in lines)
+
+
+def test_a_changed_parquet_file_is_found(warehouse: Path, rebuilt: None, tmp_path: Path) -> None:
+    marts = warehouse / "published" / "parquet"
+    scores = marts / "fct_indicator_scores" / "fiscal_year=2023" / "fct_indicator_scores.parquet"
+    with duckdb.connect() as con:
+        con.execute(
+            f"copy (select * replace (if(indicator_code = 'petitions', 0, score) as score) "
+            f"from '{scores}') to '{tmp_path / 'new'}' (format parquet)"
+        )
+    (tmp_path / "new").replace(scores)
+    shutil.rmtree(marts / "dim_rubrics")
+    (marts / "fct_measures" / "fiscal_year=2023" / "fct_measures.parquet").write_text("x")
+    lines = verify.differences(LANDING, warehouse)
+    assert "parquet/dim_rubrics: gone" in lines
+    assert any(line.startswith("parquet/fct_measures: cannot be read") for line in lines)
+    at = lines.index("parquet/fct_indicator_scores: 4 rows differ")
+    assert lines[at + 1] == (
+        f"  unit_code={NANSHAN}, fiscal_year=2023, rubric_id=nanshan_2023, "
+        "indicator_code=petitions: score is 0.0000, the rebuild gives 3.0000"
+    )
+    assert lines[at + 4] == "  and 1 more"
+    assert not any(line.startswith("marts.") for line in lines)
+
+
+def test_inputs_that_are_not_as_they_were(
+    warehouse: Path, landing: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Nothing is built: what other inputs give says nothing of what is published."""
+    folder = landing / "2023"
+    (folder / "staffing.csv").unlink()
+    append_rows(folder / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
+    (folder / "unit_measures.csv").write_text("unit_code,fiscal_year,measure_code,numerator\n")
+    command = ["verify", "--landing", str(landing), "--warehouse", str(warehouse)]
+    tamper(warehouse, "update audit.runs set seeds = map(['gone'], ['1']), git_commit = null")
+    ((run,),) = Published(warehouse).rows("select run_id[:8] from scores.audit.runs")
+    assert cli.main(command) == cli.DIFFERENT
+    out, err = capfd.readouterr()
+    lines = out.splitlines()
+    assert lines[:3] == [
+        f"2023/petitions.csv: not the file that run {run} of 2023 was loaded from",
+        f"2023/staffing.csv: gone; run {run} of 2023 was loaded from it",
+        f"2023/unit_measures.csv: new; run {run} of 2023 was not loaded from it",
+    ]
+    assert f"seeds/gone.csv: gone since run {run} of 2023" in lines
+    assert f"seeds/measures.csv: new since run {run} of 2023" in lines
+    assert err == ""
+
+
+def test_code_and_packages_that_are_not_as_they_were(warehouse: Path, rebuilt: None) -> None:
+    tamper(
+        warehouse,
+        """
+        update audit.runs set
+            code_sha256 = '0', git_commit = '0123456789abcdef', is_clean = false,
+            packages = map(['duckdb'], ['0.1'])
+        """,
+    )
+    ((run,),) = Published(warehouse).rows("select run_id[:8] from scores.audit.runs")
+    lines = verify.differences(LANDING, warehouse, run)
+    assert lines[0] == (
+        f"code: not that of run {run} of 2023; git checkout 0123456789ab has it, "
+        "but for changes that were not committed"
+    )
+    assert f"package duckdb: {duckdb.__version__}, run {run} of 2023 had 0.1" in lines
+
+
+def test_an_earlier_run_is_held_against_its_own_publication(
+    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published = Published(tmp_path / "warehouse")
+    assert build(landing, published.warehouse) == {2023: []}
+    assert build(landing, published.warehouse) == {2023: []}
+    ((first,), (last,)) = published.rows(
+        "select run_id from scores.audit.runs order by published_at"
+    )
+    publications = {
+        run: next((published.warehouse / "publications").glob(f"*-{run[:8]}"))
+        for run in (first, last)
+    }
+
+    def rebuild(landing: Path, folder: Path, runs: list[verify.Run]) -> list[str]:
+        assert [run.run_id for run in runs] == [first]
+        (folder / "published").symlink_to(publications[last])
+        return []
+
+    monkeypatch.setattr(verify, "_rebuild", rebuild)
+    assert verify.differences(landing, published.warehouse, first) == []
+    database = publications[first] / "scores.duckdb"
+    database.chmod(0o644)
+    with duckdb.connect(str(database)) as con:
+        con.execute("update marts.fct_evaluations set grade = '差' where grade = '优'")
+    lines = verify.differences(landing, published.warehouse, first)
+    assert lines[0] == "marts.fct_evaluations: 4 rows differ"
+    shutil.rmtree(publications[first])
+    (line,) = verify.differences(landing, published.warehouse, first)
+    assert line.startswith(
+        f"run {first[:8]} of 2023: its inputs are unchanged, but its publication"
+    )
+
+
+def test_wrong_usage_of_verify(
+    warehouse: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    ((run,),) = Published(warehouse).rows("select run_id[:8] from scores.audit.runs")
+    for arguments, message in (
+        (["--warehouse", str(tmp_path / "nowhere")], "nothing is published there"),
+        (["--warehouse", str(warehouse), "--landing", "/nowhere"], "/nowhere: no such folder"),
+        (["--warehouse", str(warehouse), "--run", "xyz"], f"expected one of {run} (2023)"),
+    ):
+        assert cli.main(["verify", *arguments]) == cli.WRONG_USAGE
+        assert message in capfd.readouterr().err
+    assert not (tmp_path / "nowhere").exists()
+    tamper(warehouse, "alter table audit.runs drop column code_sha256")
+    assert cli.main(["verify", "--warehouse", str(warehouse)]) == cli.WRONG_USAGE
+    assert "did not record its inputs" in capfd.readouterr().err
