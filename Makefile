@@ -7,20 +7,23 @@ export DO_NOT_TRACK := 1
 # Byte code is compiled when packages are installed; without it every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint dagster lock clean
+.PHONY: run test lint docs dagster lock clean
 .DEFAULT_GOAL := run
 
 run: .venv/run.installed  ## load data/landing, build, check, publish, print the scores
 	@$(BIN)/jixiao run
 
 test: lint  ## lint, dbt unit tests, pytest, end-to-end builds
-	@$(BIN)/pytest
+	@$(BIN)/pytest -n auto --dist worksteal
 
 lint: .venv/dev.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+
+docs: .venv/run.installed  ## the models, their columns and lineage as one page, target/docs/index.html
+	@$(BIN)/python -m orchestration.catalogue_page
 
 dagster: .venv/run.installed  ## the graph in a browser, with its schedule
 	@mkdir -p .dagster && cp orchestration/dagster.yaml .dagster/dagster.yaml

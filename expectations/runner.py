@@ -1,5 +1,6 @@
 """Great Expectations checks the rules as SQL in DuckDB; what violates them becomes findings."""
 
+import json
 import logging
 import os
 from dataclasses import dataclass, field
@@ -24,6 +25,26 @@ FINDINGS = {
     "is_waived": "boolean",
     "waiver_reason": "varchar",
 }
+# A row for each rule and fiscal year, those without a violation too, in the words of that day.
+RULE_OUTCOMES = {
+    "fiscal_year": "integer",
+    "rule_id": "varchar",
+    "stage": "varchar",
+    "severity": "varchar",
+    "holds": "varchar",
+    "message_zh": "varchar",
+    "message_en": "varchar",
+    "tolerance": "integer",
+    "parameters": "varchar",
+    "records": "bigint",
+    "departments": "bigint",
+    "run_id": "varchar",
+}
+# SQL for the record that a message speaks of, which its text opens with.
+PLACE = (
+    "(fiscal_year || ' ' || unit_code || ' ' || table_name"
+    " || coalesce(' ' || nullif(regexp_replace(record_key, '[^=;]+=', '', 'g'), ''), ''))"
+)
 RECORD = ("unit_code", "fiscal_year", "table_name", "record_key")
 SHOWN = 5
 
@@ -53,7 +74,8 @@ def check(database: Path, stage: Stage) -> list[Outcome]:
     Args:
         database: The build's warehouse file; nobody else has it open.
         stage: Which rules. Findings of `delivered` rules, and then of `waivers`, are written to
-            `audit.findings` for the years run; rules on marts only report.
+            `audit.findings` for the years run; rules on marts only report. What each rule came to
+            is in `audit.rule_outcomes`.
 
     Returns:
         An outcome for each rule, in the order of the catalogue.
@@ -75,6 +97,7 @@ def check(database: Path, stage: Stage) -> list[Outcome]:
         ]
         if stage == "delivered":
             _waive(con)
+        _keep(con, stage, outcomes)
     return outcomes
 
 
@@ -95,6 +118,42 @@ def _record(con: duckdb.DuckDBPyConnection, rule: Rule) -> Outcome:
     ).fetchall()
     keys, sample = ([row[column] for row in first] for column in range(2))
     return Outcome(rule, violations, departments, keys, sample)
+
+
+def _keep(con: duckdb.DuckDBPyConnection, stage: Stage, outcomes: list[Outcome]) -> None:
+    """Record what the rules of a stage came to, with what each of them says."""
+    ensure_table(con, "audit.rule_outcomes", RULE_OUTCOMES)
+    con.execute(
+        "delete from audit.rule_outcomes "
+        "where stage = ? and fiscal_year in (select fiscal_year from audit.run_years)",
+        [stage],
+    )
+    con.executemany(
+        """
+        insert into audit.rule_outcomes by name
+        select
+            fiscal_year, run_id, $rule_id as rule_id, $stage as stage, $severity as severity,
+            $holds as holds, $message_zh as message_zh, $message_en as message_en,
+            $tolerance as tolerance, $parameters as parameters, $records as records,
+            $departments as departments
+        from audit.run_years
+        """,
+        [
+            {
+                "rule_id": outcome.rule.rule_id,
+                "stage": stage,
+                "severity": outcome.rule.severity,
+                "holds": outcome.rule.holds,
+                "message_zh": outcome.rule.message_zh,
+                "message_en": outcome.rule.message_en,
+                "tolerance": outcome.rule.tolerance,
+                "parameters": json.dumps(outcome.rule.parameters, ensure_ascii=False),
+                "records": outcome.violations,
+                "departments": outcome.departments,
+            }
+            for outcome in outcomes
+        ],
+    )
 
 
 def _waive(con: duckdb.DuckDBPyConnection) -> None:
@@ -181,17 +240,13 @@ def _findings(con: duckdb.DuckDBPyConnection, rule: Rule) -> str:
     observed = " || '; ' || ".join(
         f"'{name}=' || {text}" for name, text in values.items() if not name.endswith("_zh")
     )
-    where = (
-        "fiscal_year || ' ' || unit_code || ' ' || table_name"
-        " || coalesce(' ' || nullif(regexp_replace(record_key, '[^=;]+=', '', 'g'), ''), '')"
-    )
     return f"""
         select
             {", ".join(RECORD)},
             '{rule.rule_id}' as rule_id, '{rule.severity}' as severity, false as is_waived,
             string_agg(observed, ' | ' order by observed) as observed,
-            {where} || '：' || string_agg(said_zh, '；' order by observed) as message_zh,
-            {where} || ': ' || string_agg(said_en, '; ' order by observed) as message_en
+            {PLACE} || '：' || string_agg(said_zh, '；' order by observed) as message_zh,
+            {PLACE} || ': ' || string_agg(said_en, '; ' order by observed) as message_en
         from (
             select
                 {", ".join(RECORD)},

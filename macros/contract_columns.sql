@@ -1,11 +1,11 @@
-{% macro contract_columns() -%}
+{% macro contract_columns(model='int_facts__delivered') -%}
     {#-
-        The columns of the landing tables that the facts come from, and what a measure's input may
+        The columns of the landing tables that a model of facts reads, and what a measure's input may
         do with each: count it, sum it, select records by its codes (any where there are none).
     -#}
     {%- set columns = [] -%}
     {%- if execute -%}
-        {%- set facts = graph.nodes['model.' ~ project_name ~ '.int_facts__delivered'] -%}
+        {%- set facts = graph.nodes['model.' ~ project_name ~ '.' ~ model] -%}
         {%- for table in graph.sources.values()
             if 'model.' ~ project_name ~ '.stg_' ~ table.name in facts.depends_on.nodes -%}
             {%- for column in table.columns.values()
@@ -22,6 +22,7 @@
                 {%- do columns.append({
                     'table_name': table.name,
                     'column_name': column.name,
+                    'is_key': is_key,
                     'is_counted': is_cell,
                     'is_summed': is_cell and column.data_type not in ['varchar', 'date'],
                     'is_selected_by':

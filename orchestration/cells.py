@@ -120,7 +120,7 @@ def _fault(column: Column, table: Table, year: int) -> str:
     conditions = []
     if column.data_type != "varchar":
         conditions.append(f"({typed} is null and {text} is not null)")
-    if column.is_required or (column.is_key and not column.may_be_empty):
+    if column.is_mandatory:
         conditions.append(f"{text} is null")
     if column.name == "fiscal_year":
         conditions.append(f"coalesce({typed} != {year}, false)")

@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from orchestration.files import is_year, landing_years
-from orchestration.project import Folders
+from orchestration.project import Folders, lineage_settings
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
 SAME, DIFFERENT = 0, 1
@@ -29,6 +29,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     if options.command == "template":
         return _template(options.year, options.out or Path(f"landing-template-{options.year}.xlsx"))
+    if options.command == "explain":
+        return _explain(options)
     warnings.filterwarnings("ignore")
     logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
     logging.getLogger("jixiao").setLevel(logging.INFO)
@@ -51,6 +53,8 @@ def main(arguments: list[str] | None = None) -> int:
         options.warehouse.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return _wrong_usage(f"{options.warehouse}: no folder to build in ({error.strerror})")
+    if fault := _events_fault():
+        return _wrong_usage(fault)
     try:
         return _run(options, years)
     except KeyboardInterrupt:
@@ -61,6 +65,20 @@ def main(arguments: list[str] | None = None) -> int:
 def _wrong_usage(message: str) -> int:
     print(f"jixiao: {message}", file=sys.stderr)
     return WRONG_USAGE
+
+
+def _events_fault() -> str | None:
+    """Why OpenLineage events cannot be written, where they are asked for."""
+    events = lineage_settings()["openlineage_file"]
+    try:
+        if events:
+            Path(events).open("a").close()
+    except OSError as error:
+        return (
+            f"{events}: no file to write OpenLineage events to ({error.strerror}); "
+            "correct JIXIAO_OPENLINEAGE_FILE"
+        )
+    return None
 
 
 def _template(year: int, path: Path) -> int:
@@ -77,6 +95,25 @@ def _template(year: int, path: Path) -> int:
     return PUBLISHED
 
 
+def _explain(options: argparse.Namespace) -> int:
+    from orchestration import explain
+
+    is_whole = options.indicator is None
+    try:
+        evaluation = explain.explain(
+            options.warehouse, options.unit, options.indicator, options.year, options.rubric
+        )
+    except explain.CannotExplain as error:
+        return _wrong_usage(str(error))
+    if options.format == "json":
+        print(explain.to_json(evaluation))
+    elif options.format == "html":
+        print(explain.to_html(evaluation, is_whole=is_whole))
+    else:
+        explain.show(evaluation, sys.stdout, is_whole=is_whole)
+    return PUBLISHED
+
+
 def _check(landing: Path, years: list[int]) -> int:
     from orchestration.check import check_year
 
@@ -88,6 +125,9 @@ def _check(landing: Path, years: list[int]) -> int:
 
 def _verify(landing: Path, warehouse: Path, run_id: str | None) -> int:
     _silence_telemetry()
+    # What is built to compare is no run that others are told of.
+    for name in ("DAGSTER_HOME", "JIXIAO_OPENLINEAGE_FILE"):
+        os.environ.pop(name, None)
     from orchestration.verify import NotPublished, differences
 
     if not landing.is_dir():
@@ -159,9 +199,33 @@ def _parser() -> argparse.ArgumentParser:
             metavar="DIR",
             help="the landing folder",
         )
-    for command in (run, verify):
+    explain = commands.add_parser("explain", help="follow a published score to its cells")
+    explain.add_argument("unit", metavar="UNIT", help="unit code, or a part of the unit's name")
+    explain.add_argument(
+        "indicator",
+        nargs="?",
+        metavar="INDICATOR",
+        help="indicator code or its Chinese name; every indicator in a line by default",
+    )
+    explain.add_argument(
+        "--year",
+        type=_fiscal_year,
+        metavar="Y",
+        help="fiscal year; the latest published by default",
+    )
+    explain.add_argument(
+        "--rubric", metavar="R", help="rubric; the department's official one by default"
+    )
+    explain.add_argument(
+        "--format", choices=("text", "json", "html"), default="text", help="text by default"
+    )
+    for command in (run, explain, verify):
         command.add_argument(
-            "--warehouse", type=Path, default=folders.warehouse, metavar="DIR", help="the warehouse"
+            "--warehouse",
+            type=Path,
+            default=folders.warehouse,
+            metavar="DIR",
+            help="the warehouse",
         )
     run.add_argument(
         "--strict",

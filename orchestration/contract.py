@@ -51,6 +51,11 @@ class Column:
         """Whether it counts something: every whole number that is no key and no year."""
         return self.data_type == "integer" and not self.is_key and self.name != "fiscal_year"
 
+    @property
+    def is_mandatory(self) -> bool:
+        """Whether a row without it is rejected."""
+        return self.is_required or (self.is_key and not self.may_be_empty)
+
 
 @dataclass(frozen=True)
 class Table:

@@ -33,11 +33,13 @@ class DbtRun:
         invocation_id: dbt's own id of it.
         events: The result of each node, as dbt's structured log has it.
         failures: One line for each node that failed.
+        target: The folder of the artifacts that it wrote.
     """
 
     invocation_id: str
     events: list[dict[str, Any]]
     failures: list[str]
+    target: Path
 
 
 @cache
@@ -81,14 +83,15 @@ def build(database: Path, *arguments: str) -> DbtRun:
         if event.info.name in RESULT_EVENTS:
             events.append(MessageToDict(event, preserving_proto_field_name=True))
 
-    manifest = parsed()[0]  # which points the variable to a file of its own
+    # Parsing points the variable to a file of its own, so it comes first.
+    manifest, target = parsed()[0], database.parent / "target"
     os.environ["JIXIAO_BUILD_FILE"] = str(database)
     result = dbtRunner(manifest=manifest, callbacks=[keep]).invoke(
         [
             "build",
             *arguments,
             *("--exclude-resource-type", "unit_test"),
-            *folders(database.parent / "target"),
+            *folders(target),
         ]
     )
     if result.exception is not None:
@@ -98,6 +101,7 @@ def build(database: Path, *arguments: str) -> DbtRun:
         invocation_id=get_invocation_id(),
         events=events,
         failures=[line for r in failed for line in _failure_lines(database, r)],
+        target=target,
     )
 
 

@@ -1,5 +1,6 @@
 """The Dagster definitions: one graph, a partition per fiscal year."""
 
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -11,8 +12,9 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 from expectations.catalogue import Rule, Stage, rules
 from orchestration import dbt, landing, ledger
 from orchestration.build import Build, refusal
+from orchestration.columns import column_metadata
 from orchestration.contract import landing_contract
-from orchestration.project import Folders
+from orchestration.project import Folders, lineage_settings
 
 if TYPE_CHECKING:
     from expectations.runner import Outcome
@@ -26,8 +28,9 @@ YEARS = dg.TimeWindowPartitionsDefinition(
 BY_YEAR = dg.BackfillPolicy.multi_run(max_partitions_per_run=1)
 # Measures and rubrics are there before the checks, so that a rule may compare with them.
 MEASURED = "+int_measures__valued +int_rubrics__assigned"
-DELIVERED = f"path:models/staging resource_type:seed {MEASURED}"
-MARTS = "path:models/intermediate path:models/marts"
+# By name, as a path would be looked for below the folder that the command is run in.
+DELIVERED = f"fqn:jixiao.staging resource_type:seed {MEASURED}"
+MARTS = "fqn:jixiao.intermediate fqn:jixiao.marts"
 
 
 @dg.multi_asset(
@@ -56,6 +59,8 @@ def landing_tables(context: dg.AssetExecutionContext, build: Build) -> Iterator[
             f"{sum(load.rows_loaded for load in loads)} rows loaded, "
             f"{sum(load.rows_rejected for load in loads)} rejected"
         )
+        if build.recorder:
+            build.recorder.loaded(build.landing_dir, loads)
     for table in landing_contract():
         of_table = [load for load in loads if load.table_name == table]
         yield dg.MaterializeResult(
@@ -78,10 +83,20 @@ def _run_dbt(
         with duckdb.connect(str(build.of.build_file)) as con:
             ledger.invoked(con, run.invocation_id)
         step.told = f"{len(run.events)} models, seeds and tests, {len(run.failures)} failed"
+        step.refused = run.failures or None
+        if build.recorder:
+            build.recorder.built(run.target)
+    compiled = json.loads((run.target / "manifest.json").read_text("utf-8"))
     for event in run.events:
-        yield from DbtCoreCliEventMessage(
+        for result in DbtCoreCliEventMessage(
             raw_event=event, event_history_metadata={}
-        ).to_default_asset_events(manifest=dbt.parsed()[1], context=context)
+        ).to_default_asset_events(manifest=dbt.parsed()[1], context=context):
+            if build.column_lineage and isinstance(result, dg.Output):
+                unique_id = event["data"]["node_info"]["unique_id"]
+                columns = column_metadata(compiled, unique_id)
+                yield result.with_metadata({**result.metadata, **columns})
+            else:
+                yield result
     if run.failures:
         raise refusal(run.failures)
 
@@ -96,6 +111,10 @@ def _checks(name: str, *stages: Stage) -> dg.AssetChecksDefinition:
             outcomes = [o for stage in stages for o in runner.check(build.of.build_file, stage)]
             violations = sum(outcome.violations for outcome in outcomes)
             step.told = f"{len(outcomes)} data rules, {violations} findings"
+            if build.recorder:
+                build.recorder.checked(outcomes)
+            violated = [o for o in outcomes if o.rule.stage == "marts" and o.violations]
+            step.refused = [line for outcome in violated for line in _said(outcome)] or None
         for outcome in outcomes:
             yield dg.AssetCheckResult(
                 asset_key=outcome.rule.asset.split("/"),
@@ -110,8 +129,8 @@ def _checks(name: str, *stages: Stage) -> dg.AssetChecksDefinition:
                     "sample": dg.MetadataValue.json(outcome.sample),
                 },
             )
-        if violated := [o for o in outcomes if o.rule.stage == "marts" and o.violations]:
-            raise refusal([line for outcome in violated for line in _said(outcome)])
+        if step.refused:
+            raise refusal(step.refused)
 
     return dg.multi_asset_check(
         name=name,
@@ -158,7 +177,14 @@ def _published(marts: list[dg.AssetKey]) -> dg.AssetsDefinition:
                 ledger.end_run(con)
             folder = build.of.publish(context.run.run_id)
             step.told = str(build.of.published)
-        return dg.MaterializeResult(metadata={"folder": str(folder)})
+            if build.recorder:
+                build.recorder.published(folder)
+        return dg.MaterializeResult(
+            metadata={
+                "folder": str(folder),
+                "data_docs": dg.MetadataValue.path(folder / "data_docs" / "index.html"),
+            }
+        )
 
     return published
 
@@ -236,7 +262,12 @@ def build_definitions(
         ],
         schedules=[after_the_year],
         resources={
-            "build": Build(landing=landing_dir, warehouse=warehouse_dir, started_at=started_at)
+            "build": Build(
+                landing=landing_dir,
+                warehouse=warehouse_dir,
+                started_at=started_at,
+                **lineage_settings(),
+            )
         },
         # DuckDB lets one process write.
         executor=dg.in_process_executor,

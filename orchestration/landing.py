@@ -124,6 +124,7 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
             _remove_others(con, table, year, kept[table])
             if is_read:
                 _insert(con, table, year)
+        _refuse_without_departments(con, year)
         corrections.apply(con, year)
     except BaseException:
         con.rollback()
@@ -140,6 +141,19 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
             [year],
         ).fetchall()
     ]
+
+
+def _refuse_without_departments(con: duckdb.DuckDBPyConnection, year: int) -> None:
+    """Refuse a year of which every departments file is empty: there is nobody to evaluate."""
+    ((rows,),) = con.execute(
+        "select sum(rows_read) from audit.loads "
+        "where fiscal_year = ? and table_name = 'departments'",
+        [year],
+    ).fetchall()
+    if not rows:
+        raise LandingRefused(
+            [f"{year}: departments has no row; expected one for each department to evaluate"]
+        )
 
 
 def _create_tables(con: duckdb.DuckDBPyConnection) -> None:

@@ -30,7 +30,7 @@ CHUNK = 2**22
 # What surrounds a cell without being part of it: see cells.TRIMMED.
 SPACES = tuple(space.encode() for space in " \t\u3000\u00a0")
 LINE_ENDS = (b"\n", b"\r")
-BLANK_LINES = (b"\n\n", b"\n\r", b"\r\r", *(end + space for end in LINE_ENDS for space in SPACES))
+BLANK_LINES = (b"\n\r", b"\r\r", *(end + space for end in LINE_ENDS for space in SPACES))
 LONGEST_HEADER = 2**16
 
 
@@ -218,7 +218,9 @@ def _look_over(file: LandedFile, open_it: Callable[[str], Any]) -> _Looks:
         seen = end + chunk
         has_returns = has_returns or b"\r" in seen
         has_spaces = has_spaces or any(space in seen for space in SPACES)
-        has_blank_lines = has_blank_lines or any(blank in seen for blank in BLANK_LINES)
+        has_blank_lines = has_blank_lines or b"\n\n" in seen
+        if has_returns or has_spaces:
+            has_blank_lines = has_blank_lines or any(blank in seen for blank in BLANK_LINES)
         end = seen[-3:]
     if quotes % 2:
         raise LandingRefused(

@@ -17,12 +17,12 @@ DAYS = (date(1900, 1, 1), date(9999, 12, 31))
 BOOLEANS = {True: "是", False: "否"}
 NOTES = """\
 每张工作表是一张数据表，一行一条记录。没有数据的表留空，但“{departments}”必须填写。
-表头为橙色的列是主键，每行必填，且各行的主键不得重复；其余列没有数据时留空。0 只表示确实为零。
+表头为橙色的列每行必填，各行的主键不得重复；其余列没有数据时留空。0 只表示确实为零。
 预算年度一律填 {year}。有下拉列表的列从列表中选择。把鼠标移到表头上，可以看到该列的说明。
 金额填数字，金额单位在同一行的“金额单位”列中选择；百分数填 95.69，不带百分号；日期填 {year}-12-31。
 不要改动表头和工作表名称，不要合并单元格，不要在表格以外填写内容。
 填好后保存为 .xlsx，放入报送文件夹的 {year} 文件夹。"""
-LISTED = ("数据表", "列", "英文名", "类型", "主键", "代码", "说明")
+LISTED = ("数据表", "列", "英文名", "类型", "主键", "必填", "代码", "说明")
 
 
 class Kind(NamedTuple):
@@ -75,12 +75,13 @@ def _write_notes(book: Any, year: int) -> None:
                 f"{table.name}.{column.name}",
                 _kind(column, year).name_zh,
                 "是" if column.is_key else "",
+                "是" if column.is_mandatory else "",
                 "；".join(_codes(column)),
                 column.description,
             ),
         )
     sheet.autofilter(header, 0, header + len(listed), len(LISTED) - 1)
-    for position, width in enumerate((16, 20, 40, 10, 8, 60, 80)):
+    for position, width in enumerate((16, 20, 40, 10, 8, 8, 60, 80)):
         sheet.set_column(position, position, width)
 
 
@@ -91,7 +92,7 @@ def _write_table(book: Any, table: Table, year: int, rows: Iterable[Mapping[str,
         kind = _kind(column, year)
         cells = book.add_format({"num_format": kind.number_format})
         sheet.set_column(position, position, _width(column), cells)
-        sheet.write_string(0, position, column.label_zh, _header_format(book, column.is_key))
+        sheet.write_string(0, position, column.label_zh, _header_format(book, column.is_mandatory))
         note = _note(column)
         lines = sum(1 + len(line) // 45 for line in note.splitlines())
         sheet.write_comment(0, position, note, {"width": 320, "height": 12 + 18 * lines})
@@ -102,9 +103,9 @@ def _write_table(book: Any, table: Table, year: int, rows: Iterable[Mapping[str,
             sheet.write(number, position, _shown(column, row.get(column.name)))
 
 
-def _header_format(book: Any, is_key: bool = False) -> Any:
+def _header_format(book: Any, is_mandatory: bool = False) -> Any:
     return book.add_format(
-        {"bold": True, "bottom": 1, "bg_color": "#F8CBAD" if is_key else "#D9E1F2"}
+        {"bold": True, "bottom": 1, "bg_color": "#F8CBAD" if is_mandatory else "#D9E1F2"}
     )
 
 
@@ -117,8 +118,11 @@ def _width(column: Column) -> int:
 
 def _note(column: Column) -> str:
     """What the header's note says: the English name, what the column holds, its codes."""
-    must = "（主键，必填）" if column.is_key else ""
-    return "\n".join([f"{column.name}{must}", column.description, *_codes(column)])
+    marks = [
+        mark for mark, holds in (("主键", column.is_key), ("必填", column.is_mandatory)) if holds
+    ]
+    told = f"（{'，'.join(marks)}）" if marks else ""
+    return "\n".join([column.name + told, column.description, *_codes(column)])
 
 
 def _codes(column: Column) -> list[str]:

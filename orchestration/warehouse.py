@@ -11,6 +11,8 @@ from pathlib import Path
 
 import duckdb
 
+from expectations import data_docs
+
 BUILD_FILE = "warehouse.duckdb"
 KEPT_PUBLICATIONS = 2
 
@@ -107,6 +109,7 @@ class Warehouse:
         with duckdb.connect(str(self.build_file)) as con:
             export_database(con, folder / "scores.duckdb")
             export_parquet(con, folder / "parquet")
+            data_docs.write(con, folder / "data_docs")
         self.build_file.replace(self._state(name))
         for path in [*folder.rglob("*"), folder, folder.parent, self._state(name)]:
             if path.is_file() and path != self._state(name):

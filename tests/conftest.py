@@ -136,6 +136,9 @@ def shift_year(landing: Path, year: int, to: int) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    for name in ("JIXIAO_LANDING", "JIXIAO_WAREHOUSE", "DAGSTER_HOME"):
+    for name in (
+        *("JIXIAO_LANDING", "JIXIAO_WAREHOUSE", "DAGSTER_HOME"),
+        *("JIXIAO_COLUMN_LINEAGE", "JIXIAO_OPENLINEAGE_FILE"),
+    ):
         monkeypatch.delenv(name, raising=False)
     yield

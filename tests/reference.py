@@ -7,18 +7,38 @@ their definitions say, from the delivered rows.
 import csv
 import math
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 YUAN = {"元": 1, "万元": 10_000, "亿元": 100_000_000}
 MISSING, UNDEFINED, UNBOUNDED, DEFINED = "missing", "undefined", "unbounded", "defined"
 THREE_PUBLIC = ("overseas_travel", "vehicle_purchase", "vehicle_operation", "official_reception")
 ESTABLISHMENT = ("administrative", "institutional", "worker")
 QUARTERS = {"q1": 3, "q2": 6, "q3": 9, "q4": 12}
+BASIC = ("basic", "personnel", "public_use", "family_subsidies")
+LINES = (*BASIC, "project", "other")
+ECONOMIC = {
+    "overseas_travel": "30212",
+    "official_reception": "30217",
+    "vehicle_operation": "30231",
+    "vehicle_purchase": "31013",
+}
+KEYS = {
+    "budgets": "budget_line",
+    "budget_execution": "month",
+    "procurement": "category",
+    "public_expenses": "item",
+    "petitions": "channel",
+}
+ZERO = Fraction(0)
 
 Row = dict[str, str]
+# Whether a line belongs to a cell; None where it does not say.
+Asked = Callable[[Row], bool | None]
 
 
 @dataclass(frozen=True)
@@ -40,6 +60,13 @@ def yuan(row: Row, column: str) -> Fraction:
     return Fraction(row[column]) * YUAN.get(unit, 1)
 
 
+def number(record: dict[str, Any], column: str) -> Fraction | None:
+    value = record.get(column)
+    if value is None or value == "":
+        return None
+    return value if isinstance(value, Fraction) else yuan(record, column)
+
+
 def quotient(numerator: Fraction | None, denominator: Fraction | None) -> Measure:
     if numerator is None or denominator is None:
         return Measure(MISSING)
@@ -48,29 +75,181 @@ def quotient(numerator: Fraction | None, denominator: Fraction | None) -> Measur
     return Measure(DEFINED, rounded(numerator / denominator, 10))
 
 
+def is_true(row: Row, column: str) -> bool:
+    return row[column] == "true"
+
+
+def quarter(row: Row, column: str) -> str | None:
+    """The quarter of a day of the fiscal year, None for any other."""
+    day = row[column]
+    if not day or day[:4] != row["fiscal_year"]:
+        return None
+    return str((int(day[5:7]) + 2) // 3)
+
+
+def one_of(column: str, values: tuple[str, ...]) -> Asked:
+    """Whether a line has one of the values; None where it does not say."""
+    return lambda row: row[column] in values if row[column] else None
+
+
+def up_to(column: str, last: int) -> Asked:
+    """Whether a line is of a quarter up to the last; None where its day does not say."""
+    return lambda row: None if quarter(row, column) is None else int(quarter(row, column)) <= last
+
+
+class Details:
+    """What a department's lines add up to, by table, record and column.
+
+    A cell to which a line belongs is None where another line has no number, or does not say whether
+    it belongs to it, or something else is not there that the cell needs.
+    """
+
+    def __init__(self, tables: dict[str, list[Row]]) -> None:
+        self.tables = tables
+        self.cells: dict[tuple[str, str, str], Fraction | None] = {}
+        self.doubts: set[tuple[str, str, str]] = set()
+        everything: Asked = lambda row: True  # noqa: E731
+        for line, own in {"total": (), "basic": BASIC, **{x: (x,) for x in LINES[1:]}}.items():
+            asked = one_of("budget_line", own) if own else everything
+            self._paid("budgets", line, "executed", asked)
+            self._adjusted("budgets", line, line, asked)
+        for month in QUARTERS.values():
+            key, last = str(month), month // 3
+            self._paid(
+                "budget_execution", key, "cumulative_executed", up_to("paid_on", last), str(last)
+            )
+            self._adjusted("budget_execution", key, "total", up_to("decided_on", last))
+        for item, code in ECONOMIC.items():
+            self._paid("public_expenses", item, "actual", one_of("economic_code", (code,)))
+        codes = tuple(ECONOMIC.values())
+        self._paid("public_expenses", "three_public", "actual", one_of("economic_code", codes))
+        for category in ("total", "goods", "services", "works"):
+            asked = everything if category == "total" else one_of("category", (category,))
+            self._contracts(category, asked)
+        for channel in {row["channel"] for row in tables["petition_cases"]} - {""}:
+            self._cases(channel)
+        self._sum("assets", "", "fixed_assets_total", "asset_cards", everything, "original_value")
+        in_use: Asked = lambda row: True if row["in_use"] else None  # noqa: E731
+        self._sum(
+            "assets", "", "fixed_assets_in_use", "asset_cards", in_use, "original_value",
+            lambda row: is_true(row, "in_use"),
+        )  # fmt: skip
+        # A cell that only lines in doubt may belong to, of a record that is there.
+        there = {cell[:2] for cell in self.cells}
+        self.cells |= {cell: None for cell in self.doubts - set(self.cells) if cell[:2] in there}
+
+    def _sum(
+        self, table: str, key: str, column: str, lines: str, asked: Asked, amount: str,
+        share: Callable[[Row], int] = lambda row: 1,
+    ) -> list[Row]:  # fmt: skip
+        """Add up lines into a cell; those that belong to it."""
+        verdicts = [asked(row) for row in self.tables[lines]]
+        mine = [r for r, verdict in zip(self.tables[lines], verdicts, strict=True) if verdict]
+        if mine:
+            known = None not in verdicts and all(row[amount] for row in mine)
+            value = sum((yuan(r, amount) * share(r) for r in mine), ZERO) if known else None
+            fits = value is not None and abs(value) < 10**16
+            self.cells[table, key, column] = value if fits else None
+        elif None in verdicts:
+            self.doubts.add((table, key, column))
+        return mine
+
+    def _paid(self, table: str, key: str, column: str, asked: Asked, last: str = "") -> None:
+        """Payments less refunds; one of them, in the last quarter, is no refund."""
+        mine = self._sum(
+            table, key, column, "payments", asked, "amount",
+            lambda row: -1 if is_true(row, "is_refund") else 1,
+        )  # fmt: skip
+        payments = [row for row in mine if not is_true(row, "is_refund")]
+        if mine and not any(last in ("", quarter(row, "paid_on")) for row in payments):
+            self.cells[table, key, column] = None
+
+    def _adjusted(self, table: str, key: str, line: str, asked: Asked) -> None:
+        """The initial budget of a line, and what its adjustments add to it."""
+        cell = (table, key, "adjusted_budget")
+        initial = [row for row in self.tables["budgets"] if row["budget_line"] == line]
+        if not self.tables["budget_adjustments"] or not initial:
+            return
+        self._sum(*cell, "budget_adjustments", asked, "amount")
+        if not initial[0]["initial_budget"] or None in map(
+            asked, self.tables["budget_adjustments"]
+        ):
+            self.cells[cell] = None
+        elif self.cells.setdefault(cell, ZERO) is not None:
+            self.cells[cell] += yuan(initial[0], "initial_budget")
+
+    def _contracts(self, category: str, asked: Asked) -> None:
+        self._sum(
+            "procurement", category, "actual", "procurement_contracts", asked, "contract_amount"
+        )
+
+        def of_known_size(row: Row) -> bool | None:
+            return None if asked(row) and not row["supplier_is_sme"] else asked(row)
+
+        self._sum(
+            "procurement", category, "sme_awarded", "procurement_contracts", of_known_size,
+            "contract_amount", lambda row: is_true(row, "supplier_is_sme"),
+        )  # fmt: skip
+
+    def _cases(self, channel: str) -> None:
+        rows = self.tables["petition_cases"]
+        mine = [row for row in rows if row["channel"] == channel]
+        replied = [row for row in mine if row["replied_on"]]
+        on_time: int | None = sum(row["replied_on"] <= row["due_on"] for row in replied)
+        if not all(row["due_on"] for row in replied):
+            on_time = None
+        for column, count in (
+            ("received", len(mine)), ("replied", len(replied)), ("replied_on_time", on_time),
+        ):  # fmt: skip
+            known = count is not None and all(row["channel"] for row in rows)
+            self.cells["petitions", channel, column] = Fraction(count) if known else None
+
+
 class Department:
     """One department's delivered rows of a year, with its measures."""
 
     def __init__(self, tables: dict[str, list[Row]], before: dict[str, list[Row]]) -> None:
         self.tables, self.before = tables, before
+        self.details, self.details_before = Details(tables), Details(before)
+
+    def records(self, table: str, *, last_year: bool = False) -> list[dict[str, Any]]:
+        """A table's records; where a cell was not delivered, what the details come to."""
+        delivered = (self.before if last_year else self.tables)[table]
+        details = self.details_before if last_year else self.details
+        found: list[dict[str, Any]] = [dict(row) for row in delivered]
+        key = KEYS.get(table, "")
+        for (of_table, code, column), value in details.cells.items():
+            if of_table != table:
+                continue
+            mine = [record for record in found if not key or record[key] == code]
+            # Of petitions the delivered channels are all there are.
+            if not mine and not (table == "petitions" and delivered):
+                mine = [{key: code, "opened": True}]
+                found += mine
+            for record in mine:
+                record[column] = record.get(column) or value
+        return found
 
     def cell(
         self, table: str, column: str, *, last_year: bool = False, **key: str
     ) -> Fraction | None:
-        for row in (self.before if last_year else self.tables)[table]:
-            if all(row[k] == v for k, v in key.items()) and row.get(column):
-                return yuan(row, column)
+        for record in self.records(table, last_year=last_year):
+            if all(record[k] == v for k, v in key.items()):
+                return number(record, column)
         return None
 
     def total(
         self, table: str, column: str, key: str = "", among: tuple[str, ...] = ()
     ) -> Fraction | None:
         """Σ: an absent row adds nothing if another is there; an empty cell makes it missing."""
-        rows = [row for row in self.tables[table] if not key or row[key] in among]
-        cells = [row.get(column) for row in rows]
-        if not cells or not all(cells):
+        cells = [
+            number(record, column)
+            for record in self.records(table)
+            if (not key or record[key] in among) and (column in record or "opened" not in record)
+        ]
+        if not cells or None in cells:
             return None
-        return sum((yuan(row, column) for row in rows), Fraction(0))
+        return sum(cells, ZERO)
 
     def measures(self) -> dict[str, Measure]:
         b = lambda line, column, **k: self.cell("budgets", column, budget_line=line, **k)  # noqa: E731
@@ -259,11 +438,11 @@ class Rubric:
         if method == "veto":
             return Fraction(0)
         if method == "step" and not criterion["measure_code"]:
-            return None if assessed is None else self._apply(criterion, assessed)
+            return None if assessed is None else self.apply(criterion, assessed)
         if criterion["measure_code"]:
             measure = measures[criterion["measure_code"]]
             if measure.status == DEFINED:
-                return self._apply(criterion, measure.value)
+                return self.apply(criterion, measure.value)
             if measure.status == UNBOUNDED:
                 return Fraction(0)
             if measure.status == UNDEFINED:
@@ -273,7 +452,7 @@ class Rubric:
         scale = official.points.get(code, points)
         return min(max(assessed, Fraction(0)), scale) * points / scale
 
-    def _apply(self, criterion: Row, value: Fraction) -> Fraction:
+    def apply(self, criterion: Row, value: Fraction) -> Fraction:
         points = Fraction(criterion["points"])
         match criterion["method"]:
             case "linear":

@@ -6,11 +6,12 @@ None of them violates a critical data rule.
 import csv
 import random
 from collections import defaultdict
-from decimal import Decimal
+from datetime import date, timedelta
+from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 from orchestration.contract import landing_contract
-from tests.reference import ESTABLISHMENT, QUARTERS, THREE_PUBLIC, read
+from tests.reference import ECONOMIC, ESTABLISHMENT, LINES, QUARTERS, THREE_PUBLIC, read
 
 Cell = str | int | Decimal
 
@@ -29,7 +30,7 @@ class Generator:
         """Write a year's files for a number of departments of both districts."""
         rows: dict[str, list[dict[str, Cell]]] = defaultdict(list)
         for number in range(departments):
-            for table, row in self.department(number):
+            for table, row in self.with_details(self.department(number), year):
                 rows[table].append({"unit_code": f"syn-{number:05}", "fiscal_year": year, **row})
         target = folder / str(year)
         target.mkdir(parents=True)
@@ -201,3 +202,125 @@ class Generator:
                     value=self.amount(Decimal(criterion["points"]), "0", "1", "0.5"),
                 )
         return rows
+
+    def with_details(
+        self, rows: list[tuple[str, dict[str, Cell]]], year: int
+    ) -> list[tuple[str, dict[str, Cell]]]:
+        """The rows with line items beside some of the summaries, or instead of them."""
+        added: list[tuple[str, dict[str, Cell]]] = []
+        for ledger, tables, columns in (
+            (self._payments, ("budgets", "budget_execution", "public_expenses"),
+             ("executed", "cumulative_executed", "actual")),
+            (self._adjustments, ("budgets", "budget_execution"), ("adjusted_budget",)),
+            (self._contracts, ("procurement",), ("actual", "sme_awarded")),
+            (self._cases, ("petitions",), ("received", "replied", "replied_on_time")),
+            (self._cards, ("assets",), ("fixed_assets_total", "fixed_assets_in_use")),
+        ):  # fmt: skip
+            way = self.random.choice(["summaries", "beside", "cells", "records"])
+            if way == "summaries":
+                continue
+            added += ledger(rows, year)
+            if way == "beside":
+                continue
+            if way == "records":
+                rows = [row for row in rows if row[0] not in tables or row[0] == "budgets"]
+            for table, cells in rows:
+                if table in tables and cells.get("budget_line") != "carryover_out":
+                    cells |= dict.fromkeys(set(columns) & set(cells), "")
+        return [*rows, *added]
+
+    def day(self, year: int) -> Cell:
+        """A day of the year; now and then none, or one of another year."""
+        chosen = date(year, 1, 1) + timedelta(self.random.randrange(365))
+        if self.random.random() < 0.01:
+            chosen = chosen.replace(year=self.random.choice([year - 1, year + 1]))
+        return self.maybe(str(chosen), 0.01)
+
+    def _total(self, rows: list[tuple[str, dict[str, Cell]]]) -> tuple[dict[str, Cell], str]:
+        lines = [cells for table, cells in rows if table == "budgets"]
+        total = next((cells for cells in lines if cells["budget_line"] == "total"), {})
+        return total, str(total.get("amount_unit", "元"))
+
+    def _payments(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        total, unit = self._total(rows)
+        number = self.random.choice([1, 5, 12])
+        share = (Decimal(total.get("executed") or 0) / number).quantize(Decimal("0.01"), ROUND_DOWN)
+        codes = [*ECONOMIC.values(), "30101", "302"]
+        gap = self.random.choice([0, 0, 0.05, 1])
+        for item in range(number):
+            yield (
+                "payments",
+                {
+                    "payment_id": f"支{item}",
+                    "paid_on": self.day(year),
+                    "amount": self.maybe(share, 0.01),
+                    "budget_line": self.maybe(self.random.choice(LINES), gap),
+                    "economic_code": self.maybe(self.random.choice(codes), gap),
+                    "is_refund": self.random.choice(["", "", "", "false", "true"]),
+                    "amount_unit": unit,
+                },
+            )
+
+    def _adjustments(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        total, unit = self._total(rows)
+        ends = [total.get("initial_budget", ""), total.get("adjusted_budget", "")]
+        # Enough for whatever was spent where the budget is not said.
+        added = Decimal(2 * 10**7) if "" in ends else Decimal(ends[1]) - Decimal(ends[0])
+        for item, amount in enumerate([added + 100, Decimal(-100)]):
+            yield (
+                "budget_adjustments",
+                {
+                    "doc_no": f"调{item}",
+                    "budget_line": self.random.choice(["total", *LINES]),
+                    "decided_on": self.day(year),
+                    "amount": self.maybe(amount, 0.01),
+                    "amount_unit": unit,
+                },
+            )
+
+    def _contracts(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        gap = self.random.choice([0, 0, 0.2])
+        for item in range(self.random.choice([0, 1, 6])):
+            yield (
+                "procurement_contracts",
+                {
+                    "contract_id": f"合{item}",
+                    "category": self.maybe(
+                        self.random.choice(["goods", "services", "works"]), gap / 2
+                    ),
+                    "contract_amount": self.maybe(self.amount(Decimal(10**4), "0", "1"), gap / 4),
+                    "signed_on": self.day(year),
+                    "supplier_is_sme": self.maybe(self.random.choice(["true", "false"]), gap),
+                    "amount_unit": self.random.choice(["元", "万元"]),
+                },
+            )
+
+    def _cases(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        gap = self.random.choice([0, 0, 0.1])
+        channels = self.random.sample(["12345", "来访", "网上"], self.random.choice([1, 2, 3]))
+        for item in range(self.random.choice([0, 1, 8])):
+            due = date(year, 6, 1) + timedelta(self.random.randrange(9))
+            replied = due + timedelta(self.random.choice([-1, 0, 0, 1]))
+            yield (
+                "petition_cases",
+                {
+                    "case_id": f"访{item}",
+                    "channel": self.maybe(self.random.choice(channels), gap / 2),
+                    "received_on": self.day(year),
+                    "due_on": self.maybe(str(due), gap),
+                    "replied_on": self.maybe(str(replied), 0.1),
+                },
+            )
+
+    def _cards(self, rows: list[tuple[str, dict[str, Cell]]], year: int):  # type: ignore[no-untyped-def]
+        gap = self.random.choice([0, 0, 0.1])
+        for item in range(self.random.choice([0, 1, 8])):
+            yield (
+                "asset_cards",
+                {
+                    "card_id": f"资{item}",
+                    "original_value": self.maybe(self.random.choice([0, 100, 1000]), gap / 2),
+                    "in_use": self.maybe(self.random.choice(["true", "true", "false"]), gap),
+                    "amount_unit": "元",
+                },
+            )

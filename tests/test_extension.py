@@ -77,12 +77,14 @@ def test_a_rubric_and_measures_are_rows(
     seeds: Path = project.folder / "seeds"  # type: ignore[attr-defined]
     add_rubric(seeds)
     add_measure(seeds)
-    landing = Generator(7, seeds).landing(tmp_path / "landing", 2023, 150)
+    landing = Generator(7, seeds).landing(tmp_path / "landing", 2023, 200)
     for path in (LANDING / "2023").glob("*.csv"):
         header, *lines = path.read_text("utf-8").splitlines()
         target = landing / "2023" / path.name
-        if target.exists() and target.read_text("utf-8").splitlines()[0] == header:
-            append_rows(target, *lines)
+        if not target.exists():
+            append_rows(target, header)
+        assert target.read_text("utf-8").splitlines()[0] == header
+        append_rows(target, *lines)
     append_rows(
         landing / "2023" / "unit_measures.csv",
         "unit_code,fiscal_year,measure_code,numerator,denominator",

@@ -124,6 +124,15 @@ def test_without_departments_nothing_can_be_evaluated(
     ]
 
 
+def test_a_list_of_no_departments_is_refused(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    load(con, folder)
+    write(folder / "2023" / "departments.csv", DEPARTMENTS)
+    assert refusal(con, folder) == [
+        "2023: departments has no row; expected one for each department to evaluate"
+    ]
+    assert con.execute("select unit_code from raw.departments").fetchall() == [("A",)]
+
+
 def test_hidden_files_are_passed_over(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     write(folder / "2023" / ".DS_Store", "x")
     write(folder / "2023" / "~$budgets.csv", "x")

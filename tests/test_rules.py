@@ -117,6 +117,10 @@ SOUND = {
         "measure_code location printed\nbudget_execution_rate 甲处 91.67%\n"
         "budget_execution_rate 乙处 91.7%"
     ),
+    "payments": [],
+    "budget_adjustments": [],
+    "procurement_contracts": [],
+    "petition_cases": [],
 }  # fmt: skip
 
 
@@ -386,12 +390,61 @@ CASES = [
     keeps("target_ties_to_measure", {"performance_targets": put("target_no=1", actual_value="基本完成")}),
     keeps("target_ties_to_measure", {"performance_targets": put("target_no=1", actual_value="9%"),
                                      "budgets": put(TOTAL, executed="")}),
+
+    # A line that is rolled up: 100 yuan more than a rounded budget may be its rounding.
+    breaks("execution_within_budget",
+           {"payments": new(payment_id="1", amount="500100.01", budget_line="project",
+                            amount_unit="元"),
+            "budgets": put(PROJECT, executed="")},
+           "budgets project：支出数 500,100.01 元 大于 预算数 500,000 元", also="detail_ties_to_summary"),
+    keeps("execution_within_budget",
+          {"payments": new(payment_id="1", amount="500100", budget_line="project",
+                           amount_unit="元"),
+           "budgets": put(PROJECT, executed="")}, also="detail_ties_to_summary"),
+    breaks("detail_dated_in_year", {"payments": new(payment_id="1", paid_on="2024-01-01")},
+           "payments 1：支付日期 2024-01-01 不在预算年度内"),
+    breaks("detail_dated_in_year",
+           {"budget_adjustments": new(doc_no="1号", budget_line="total", decided_on="2022-12-31")},
+           "budget_adjustments 1号;total：批复日期 2022-12-31 不在预算年度内",
+           also="detail_ties_to_summary"),
+    breaks("detail_dated_in_year",
+           {"procurement_contracts": new(contract_id="1", signed_on="2032-01-01")},
+           "procurement_contracts 1：签订日期 2032-01-01 不在预算年度内"),
+    breaks("detail_dated_in_year",
+           {"petition_cases": new(case_id="1", received_on="2022-12-31")},
+           "petition_cases 1：收到日期 2022-12-31 不在预算年度内"),
+    keeps("detail_dated_in_year",
+          {"payments": [new(payment_id="1", paid_on="2023-12-31"), new(payment_id="2")],
+           "petition_cases": new(case_id="1", received_on="2023-01-01", replied_on="2024-01-31")}),
+    keeps("detail_ties_to_summary",
+          {"payments": new(payment_id="1", amount="110.01", amount_unit="万元")}),
+    breaks("detail_ties_to_summary",
+           {"payments": new(payment_id="1", amount="1100100.01", amount_unit="元")},
+           "budgets total：决算支出数：填报 1,100,000，明细合计 1,100,100.01"),
+    breaks("detail_ties_to_summary",
+           {"petition_cases": [new(case_id=str(n), channel="来访", due_on="2023-05-01",
+                                   replied_on="2023-05-01") for n in range(11)]},
+           "petitions 来访：收到件数：填报 10，明细合计 11；回复件数：填报 10，明细合计 11；"
+           "按时回复件数：填报 9，明细合计 11"),
+    breaks("detail_rolls_up",
+           {"procurement_contracts": [new(contract_id="1", contract_amount="240000",
+                                          amount_unit="元")],
+            "procurement": put("category=total", sme_awarded="")},
+           "procurement total：授予中小企业合同金额 无法由明细汇总："
+           "有明细未填科目、渠道、年内日期或是否标志，不知是否计入"),
+    breaks("detail_rolls_up",
+           {"petition_cases": new(case_id="1", channel="来访", replied_on="2023-05-01"),
+            "petitions": none},
+           "petitions 来访：按时回复件数 无法由明细汇总：有明细缺少金额或办理期限"),
+    keeps("detail_rolls_up",
+          {"procurement_contracts": [new(contract_id="1", contract_amount="240000",
+                                         amount_unit="元")]}),
 ]  # fmt: skip
 SIGNED = [
     (table.name, column.name)
     for table in landing_contract().values()
     for column in table.columns
-    if table.name in SOUND and (column.is_amount or column.is_count) and not column.is_signed
+    if SOUND.get(table.name) and (column.is_amount or column.is_count) and not column.is_signed
 ]
 
 

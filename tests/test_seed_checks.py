@@ -863,6 +863,113 @@ CASES: dict[str, tuple[str, str, Edit, str]] = {
     ),
 }  # fmt: skip
 
+TOTAL_PAID = "summary_key=budget_line=total, summary_column=executed, weight=1"
+CHANNEL = "summary_table=petitions, summary_column=received"
+
+CASES |= {
+    f"roll-up: {name}": ("detail_rollups_are_valid", "detail_rollups", edit, message)
+    for name, (edit, message) in {
+        "unknown summary table": (
+            put(TOTAL_PAID, summary_table="budget"),
+            "row summary_table=budget, summary_key=budget_line=total, summary_column=executed, "
+            "input_table=payments, input_key=is_refund=false, input_column=amount column "
+            "summary_table: found 'budget', expected one of assets, budget_execution, budgets, ",
+        ),
+        "a line-level table as summary": (
+            put(TOTAL_PAID, summary_table="payments"),
+            "column summary_table: found 'payments', expected one of assets,",
+        ),
+        "unknown input table": (
+            put(TOTAL_PAID, input_table="payment"),
+            "column input_table: found 'payment', expected one of asset_cards, assets,",
+        ),
+        "unknown summary column": (
+            put(TOTAL_PAID, summary_column="spent"),
+            "column summary_column: found 'spent', expected one of initial_budget, adjusted_budget",
+        ),
+        "unknown input column": (
+            put(TOTAL_PAID, input_column="amount_yuan"),
+            "column input_column: found 'amount_yuan', expected one of amount;",
+        ),
+        "a text as input": (
+            put(TOTAL_PAID, input_column="economic_code"),
+            "column input_column: found 'economic_code', expected one of amount;",
+        ),
+        "unknown key column of the summary": (
+            put(TOTAL_PAID, summary_key="line=total"),
+            "column summary_key: found 'line=total', expected column=value, the column one of",
+        ),
+        "unknown code of the summary": (
+            put(TOTAL_PAID, summary_key="budget_line=all"),
+            "found 'budget_line=all', expected budget_line= with one of total, basic,",
+        ),
+        "a summary without its key": (
+            put(TOTAL_PAID, summary_key=""),
+            "column summary_key: found '', expected the key of budgets, budget_line=…;",
+        ),
+        "a key for a table without one": (
+            put("summary_table=assets, summary_column=fixed_assets_total", summary_key="class=a"),
+            "column summary_key: found 'class=a', expected the key of assets, which is empty;",
+        ),
+        "two summary records": (
+            put(TOTAL_PAID, summary_key="budget_line=total|budget_line=other"),
+            "column summary_key: found 'budget_line=other', expected the key of budgets",
+        ),
+        "unknown attribute": (
+            put(TOTAL_PAID, input_key="project_code=a"),
+            "column input_key: found 'project_code=a', expected column=value, the column one of "
+            "budget_line, economic_code, quarter, is_refund",
+        ),
+        "unknown code of an attribute": (
+            put(TOTAL_PAID, input_key="quarter=5"),
+            "column input_key: found 'quarter=5', expected quarter= with one of 1, 2, 3, 4;",
+        ),
+        "unknown truth": (
+            put(TOTAL_PAID, input_key="is_refund=no"),
+            "found 'is_refund=no', expected is_refund= with one of true, false",
+        ),
+        "parts that overlap": (
+            put(TOTAL_PAID, input_key="quarter=1|budget_line=basic"),
+            "found 'quarter=1|budget_line=basic', expected parts that hold no record in common",
+        ),
+        "a * on one side": (
+            put(CHANNEL, input_key=""),
+            "column input_key: found 'no *', expected the same * as in the summary_key",
+        ),
+        "a * on the other side": (
+            put(TOTAL_PAID, input_key="budget_line=*"),
+            "column input_key: found 'budget_line=*', expected the same * as in the summary_key",
+        ),
+        "a * beside a code": (
+            add(CHANNEL, summary_key="channel=来访", input_key="channel=来访"),
+            "column summary_key: found 'channel=*', expected no other summary_key beside it",
+        ),
+        "a roll-up of a roll-up": (
+            put(TOTAL_PAID, input_table="budgets", input_key="budget_line=basic",
+                input_column="executed"),
+            "column input_column: found 'executed', expected cells that are delivered;",
+        ),
+        "a share": (put(TOTAL_PAID, weight="2"), "column weight: found '2', expected 1, -1 or 0;"),
+        "no weight": (put(TOTAL_PAID, weight=""), "column weight: found nothing, expected 1, -1"),
+        "unknown requirement": (
+            put(TOTAL_PAID, requires="row"),
+            "column requires: found 'row', expected record, table or an empty cell;",
+        ),
+        "no summary column": (
+            put(TOTAL_PAID, summary_column=""),
+            "column summary_column: found nothing, expected one of initial_budget, adjusted_budget",
+        ),
+    }.items()
+}  # fmt: skip
+CASES["roll-up input twice"] = (
+    "seed_keys_are_unique",
+    "detail_rollups",
+    add(TOTAL_PAID, weight="-1"),
+    "detail_rollups.csv row summary_table=budgets, summary_key=budget_line=total, "
+    "summary_column=executed, input_table=payments, input_key=is_refund=false, "
+    "input_column=amount: found 2 rows",
+)
+
 
 @pytest.mark.parametrize(("test", "seed", "edit", "message"), CASES.values(), ids=CASES)
 def test_a_fault_is_found_and_named(
@@ -945,6 +1052,9 @@ REQUIRED = {
     "measure_inputs": [
         "measure_code", "alternative", "role", "input_table", "input_column", "aggregate",
         "weight", "year_offset", "is_required",
+    ],
+    "detail_rollups": [
+        "summary_table", "summary_column", "input_table", "input_column", "weight"
     ],
     "rival_measures": columns("rival_measures"),
     "figure_variants": columns("figure_variants"),

@@ -194,8 +194,20 @@ def test_a_sheet_for_each_table_with_its_labels(sheets: dict[str, str], tmp_path
         (header,) = book.get_sheet_by_name(table.label_zh).to_python()
         assert header == [column.label_zh for column in table.columns]
         assert 'state="frozen"' in sheets[table.label_zh]
-    listed = [row[2] for row in book.get_sheet_by_name("说明").to_python()]
-    assert listed[listed.index("英文名") + 1 :] == [f"{t.name}.{c.name}" for t, c in columns()]
+    rows = [row[2:6] for row in book.get_sheet_by_name("说明").to_python()]
+    first = rows.index(["英文名", "类型", "主键", "必填"]) + 1
+    assert [[name, key, must] for name, _, key, must in rows[first:]] == [
+        [f"{t.name}.{c.name}", "是" * c.is_key, "是" * c.is_mandatory] for t, c in columns()
+    ]
+
+
+def test_the_headers_that_must_be_filled_in_are_marked(sheets: dict[str, str]) -> None:
+    for table in TABLES:
+        styles = re.findall(r'<c r="[A-Z]+1" s="(\d+)"', sheets[table.label_zh])
+        marked = [style == styles[0] for style in styles]
+        assert marked == [
+            column.is_mandatory == table.columns[0].is_mandatory for column in table.columns
+        ]
 
 
 def test_drop_downs_hold_the_codes_of_the_contract(sheets: dict[str, str]) -> None:

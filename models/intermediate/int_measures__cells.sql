@@ -1,5 +1,5 @@
 with facts as (
-    select * from {{ ref('int_facts__delivered') }}
+    select * from {{ ref('int_facts__completed') }}
 ),
 
 wanted_rivals as (
@@ -43,6 +43,7 @@ select
     facts.table_name,
     facts.record_key,
     facts.column_name,
+    facts.is_rolled_up,
     cast(
         inputs.weight
         * case when inputs.weight_column is null then 1 else weights.value end as decimal(28, 6)

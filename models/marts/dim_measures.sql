@@ -5,5 +5,6 @@ select
     name_zh,
     name_en,
     kind,
-    definition
+    definition,
+    quotient
 from {{ ref('measures') }}

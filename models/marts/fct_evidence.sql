@@ -4,7 +4,8 @@ with measure_cells as (
 
 criteria as (
     select * from {{ ref('int_criteria__valued') }}
-    where basis = 'assessed'
+    -- A row without a number is what was delivered of a criterion that is missing.
+    where basis in ('assessed', 'missing')
 ),
 
 assessments as (
@@ -148,5 +149,6 @@ select
     source_file,
     source_sha256,
     source_row,
-    load_id
+    load_id,
+    measure_status
 from explained

@@ -13,6 +13,10 @@
         'measure_code', 'alternative', 'role', 'input_table', 'input_key', 'input_column',
         'input_measure', 'aggregate', 'weight_column', 'year_offset',
     ]),
+    ('detail_rollups', [
+        'summary_table', 'summary_key', 'summary_column', 'input_table', 'input_key',
+        'input_column',
+    ]),
     ('waivers', ['rule_id', 'unit_code', 'fiscal_year']),
     ('rival_measures', ['measure_code', 'rival_code', 'is_reported']),
     ('rival_measures', ['measure_code', 'sort_order']),

@@ -1,0 +1,288 @@
+"""Data Docs: the same story as the tables, on pages that need nothing but themselves."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote
+
+import duckdb
+import pytest
+
+from expectations import data_docs
+from expectations.catalogue import rules
+from tests.conftest import DEPARTMENTS, Published, append_rows, build, shift_year, write
+
+HOSTILE = "<script>alert('甲&乙')</script>"
+BUDGETS = "unit_code,fiscal_year,budget_line,adjusted_budget,executed,amount_unit\n"
+STAGES = ("delivered", "waivers", "marts")
+FETCHING = {"src", "srcset", "data", "action", "poster", "background", "ping"}
+
+
+class Page(HTMLParser):
+    """What a reader of a page sees: its tables by caption, its sections and what it would fetch."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.fetched: list[str] = []
+        self.links: list[str] = []
+        self.ids: set[str] = set()
+        self.section = ""
+        self.rows: list[tuple[str, list[str]]] = []
+        self.cell: list[str] | None = None
+        self.source = path.read_text("utf-8")
+        self.feed(self.source)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in FETCHING or (name == "href" and tag != "a"):
+                self.fetched.append(value or "")
+            if name == "href" and tag == "a":
+                self.links.append(value or "")
+            if name == "id":
+                assert value not in self.ids
+                self.ids.add(value or "")
+                self.section = value or ""
+        if tag == "tr":
+            self.rows.append((self.section, []))
+        if tag in ("td", "th"):
+            self.cell = []
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag in ("td", "th") and self.cell is not None:
+            self.rows[-1][1].append(" ".join("".join(self.cell).split()))
+            self.cell = None
+
+    def handle_data(self, data: str) -> None:
+        if self.cell is not None:
+            self.cell.append(data)
+
+    def row(self, first: str) -> list[str]:
+        """The cells of the one row of the overview whose first cell starts with a text."""
+        (cells,) = [
+            cells for section, cells in self.rows if not section and cells[0].split(" ")[0] == first
+        ]
+        return cells
+
+    def findings(self, section: str) -> list[list[str]]:
+        """The rows listed of a rule or of a department."""
+        return [cells for of, cells in self.rows if of == section][1:]
+
+
+def pages(published: Published) -> dict[str, Page]:
+    folder = published.warehouse / "published" / "data_docs"
+    return {path.name: Page(path) for path in folder.iterdir()}
+
+
+def state_of(published: Published) -> Path:
+    """The whole warehouse that the current publication was made from."""
+    name = (published.warehouse / "published").readlink().name
+    return published.warehouse / "states" / f"{name}.duckdb"
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """Two years: a sound department, one with a hostile name, a stranger, one without a rubric."""
+    folder = tmp_path_factory.mktemp("city")
+    landing = folder / "landing"
+    write(
+        landing / "2023" / "departments.csv",
+        DEPARTMENTS
+        + "A,2023,甲,department,,深圳市,南山区\n"
+        + f"B&1,2023,{HOSTILE},department,,深圳市,盐田区\n"
+        + "C,2023,丙,department,,某市,某区\n",
+    )
+    write(
+        landing / "2023" / "budgets.csv",
+        BUDGETS
+        + "A,2023,total,100,90,元\n"
+        + "B&1,2023,total,100,120,元\n"
+        + "B&1,2023,basic,50,60,元\n"
+        + "stranger,2023,total,100,90,元\n",
+    )
+    shift_year(landing, 2023, 2024)
+    (landing / "2024" / "budgets.csv").write_text(BUDGETS + "A,2024,total,9,9,元\n", "utf-8")
+    assert build(landing, folder / "warehouse") == {2023: [], 2024: []}
+    return Published(folder / "warehouse")
+
+
+def test_there_is_an_overview_and_two_pages_a_year(city: Published) -> None:
+    assert set(pages(city)) == {
+        "index.html",
+        *("2023.html", "2023-departments.html"),
+        *("2024.html", "2024-departments.html"),
+    }
+
+
+def test_no_page_asks_for_anything_outside(city: Published, two_departments: Published) -> None:
+    for published in (city, two_departments):
+        for name, page in pages(published).items():
+            assert page.fetched == [], name
+            assert not re.search(r"//|url\(|@import|fetch\(", page.source.replace("</", "")), name
+            assert not {"link", "img", "iframe", "object", "base"} & set(page.tags), name
+
+
+def test_every_link_leads_somewhere(city: Published) -> None:
+    of_all = pages(city)
+    for name, page in of_all.items():
+        for link in page.links:
+            target, _, anchor = link.partition("#")
+            ids = of_all[target or name].ids
+            assert not anchor or unquote(anchor) in ids, (name, link)
+
+
+def test_delivered_text_is_shown_as_text(city: Published) -> None:
+    for name, page in pages(city).items():
+        assert "<script>alert" not in page.source, name
+        assert page.tags.count("script") == (name != "index.html"), name
+    page = pages(city)["2023-departments.html"]
+    assert any(cells[0] == HOSTILE for section, cells in page.rows if not section)
+
+
+def test_the_overview_counts_what_the_marts_hold(city: Published) -> None:
+    index = pages(city)["index.html"]
+    for year in (2023, 2024):
+        ((departments, blocked, criticals, waived, warnings),) = city.rows(
+            f"""
+            select
+                (select count(*) from dim_departments where fiscal_year = {year}),
+                (
+                    select count(distinct unit_code) from fct_evaluations
+                    where fiscal_year = {year} and status = 'blocked'
+                ),
+                count(*) filter (severity = 'critical'),
+                count(*) filter (is_waived),
+                count(*) filter (severity = 'warning')
+            from fct_findings where fiscal_year = {year}
+            """
+        )
+        ((run, version, violated),) = city.rows(
+            f"""
+            select run_id, code_version, (
+                select count(distinct rule_id) from fct_findings where fiscal_year = {year}
+            )
+            from audit.runs where fiscal_year = {year}
+            """
+        )
+        counts = (departments, blocked, criticals, waived, warnings)
+        shown = index.row(str(year))
+        assert shown[1:6] == [str(count) for count in counts]
+        in_catalogue = [rule for stage in STAGES for rule in rules(stage)]
+        assert shown[6:8] == [str(len(in_catalogue)), str(violated)]
+        assert shown[9:] == [version, run[:8]]
+    assert index.row("2023")[2:4] == ["1", "3"]
+    assert index.row("2024")[2:4] == ["0", "0"]
+
+
+def test_each_rule_and_department_has_the_findings_of_the_marts(city: Published) -> None:
+    of_all = pages(city)
+    for year in (2023, 2024):
+        by_rule, by_unit = of_all[f"{year}.html"], of_all[f"{year}-departments.html"]
+        for stage in STAGES:
+            for rule in rules(stage):
+                ((records, departments),) = city.rows(
+                    "select count(*), count(distinct unit_code) from fct_findings "
+                    f"where fiscal_year = {year} and rule_id = '{rule.rule_id}'"
+                )
+                shown = by_rule.row(rule.rule_id)
+                assert shown[0].startswith(f"{rule.rule_id} {rule.holds}".rstrip())
+                assert shown[3:5] == [str(records), str(departments)]
+                assert shown[5].startswith("✗" if records else "✓")
+                assert len(by_rule.findings(rule.rule_id)) == records
+        for unit, severity, key, observed, message, english in city.rows(
+            "select unit_code, severity, record_key, observed, message_zh, message_en "
+            f"from audit.findings where fiscal_year = {year}"
+        ):
+            said = (message.partition("：")[2], english.partition(": ")[2])
+            listed = [
+                cells
+                for cells in by_unit.findings(unit)
+                if severity in cells[0] and cells[1].endswith(key) and cells[3] == observed
+            ]
+            assert sum(all(text in cells[2] for text in said) for cells in listed) == 1
+        assert by_unit.ids == {
+            unit
+            for (unit,) in city.rows(
+                f"select unit_code from fct_findings where fiscal_year = {year}"
+            )
+        }
+
+
+def test_the_outcome_of_every_rule_is_published(city: Published) -> None:
+    kept = city.rows(
+        "select fiscal_year, rule_id, stage, severity, holds, tolerance, run_id "
+        "from audit.rule_outcomes order by all"
+    )
+    runs = dict(city.rows("select fiscal_year, run_id from audit.runs"))
+    assert kept == sorted(
+        (year, rule.rule_id, stage, rule.severity, rule.holds, rule.tolerance, runs[year])
+        for year in (2023, 2024)
+        for stage in STAGES
+        for rule in rules(stage)
+    )
+
+
+def test_a_long_list_is_cut_and_says_where_the_rest_is(
+    city: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    state = state_of(city)
+    monkeypatch.setattr(data_docs, "LISTED", 1)
+    with duckdb.connect(str(state), read_only=True) as con:
+        data_docs.write(con, tmp_path / "pages")
+    page = Page(tmp_path / "pages" / "2023.html")
+    assert len(page.findings("execution_within_budget")) == 1
+    assert page.row("execution_within_budget")[3] == "2"
+    where = "fiscal_year = 2023 and rule_id = 'execution_within_budget'"
+    assert f"另有 1 处未列出，见 <code>marts.fct_findings</code> <code>where {where}" in page.source
+
+
+def test_a_year_from_before_outcomes_were_kept_still_shows_its_findings(
+    city: Published, tmp_path: Path
+) -> None:
+    state = state_of(city)
+    shutil.copyfile(state, tmp_path / "state.duckdb")
+    with duckdb.connect(str(tmp_path / "state.duckdb")) as con:
+        con.execute("delete from audit.rule_outcomes where fiscal_year = 2023")
+        data_docs.write(con, tmp_path / "pages")
+    assert Page(tmp_path / "pages" / "index.html").row("2023")[6:8] == ["—", "—"]
+    page = Page(tmp_path / "pages" / "2023.html")
+    assert "jixiao run --year 2023" in page.source
+    assert len(page.findings("execution_within_budget")) == 2
+
+
+def test_a_waived_finding_says_why(
+    project: Callable[..., "subprocess.CompletedProcess[str]"], landing: Path, tmp_path: Path
+) -> None:
+    append_rows(landing / "2023" / "staffing.csv", "440308-fzyj,2023,worker,-1,1")
+    append_rows(
+        project.folder / "seeds" / "waivers.csv",
+        "counts_not_negative,440308-fzyj,2023,按文件<调整>,财政局,2999-12-31",
+    )
+    ran = project("run", "--landing", str(landing), "--warehouse", str(tmp_path / "warehouse"))
+    assert ran.returncode == 0, ran.stderr
+    of_all = pages(Published(tmp_path / "warehouse"))
+    assert of_all["index.html"].row("2023")[2:5] == ["0", "1", "1"]
+    (finding,) = of_all["2023.html"].findings("counts_not_negative")
+    assert "◇ 已豁免 waived：按文件<调整>（财政局 批准，有效期至 2999-12-31）" in finding[2]
+
+
+def test_one_year_leaves_the_pages_of_the_others_and_a_refused_run_all(
+    landing: Path, tmp_path: Path
+) -> None:
+    shift_year(landing, 2023, 2024)
+    published = Published(tmp_path / "warehouse")
+    assert build(landing, published.warehouse) == {2023: [], 2024: []}
+    first = {name: page.source for name, page in pages(published).items()}
+    append_rows(landing / "2024" / "budgets.csv", "440308-fzyj,2024,other,1,1,2,元")
+    assert build(landing, published.warehouse, 2024) == {2024: []}
+    second = {name: page.source for name, page in pages(published).items()}
+    changed = {name for name in first if first[name] != second[name]}
+    assert changed == {"index.html", "2024.html", "2024-departments.html"}
+    assert pages(published)["2024.html"].row("execution_within_budget")[3] == "1"
+    (landing / "2024" / "departments.csv").unlink()
+    assert build(landing, published.warehouse, 2024)[2024] != []
+    assert {name: page.source for name, page in pages(published).items()} == second
