@@ -36,6 +36,11 @@ def main(arguments: list[str] | None = None) -> int:
     logging.getLogger("jixiao").setLevel(logging.INFO)
     if options.command == "verify":
         return _verify(options.landing, options.warehouse, options.run)
+    return _of_landing(options)
+
+
+def _of_landing(options: argparse.Namespace) -> int:
+    """The commands that read the landing folder: check and run."""
     found = landing_years(options.landing)
     if not found:
         return _wrong_usage(
@@ -53,8 +58,15 @@ def main(arguments: list[str] | None = None) -> int:
         options.warehouse.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         return _wrong_usage(f"{options.warehouse}: no folder to build in ({error.strerror})")
-    if fault := _events_fault():
-        return _wrong_usage(fault)
+    events = lineage_settings()["openlineage_file"]
+    try:
+        if events:
+            Path(events).open("a").close()
+    except OSError as error:
+        return _wrong_usage(
+            f"{events}: no file to write OpenLineage events to ({error.strerror}); "
+            "correct JIXIAO_OPENLINEAGE_FILE"
+        )
     try:
         return _run(options, years)
     except KeyboardInterrupt:
@@ -65,20 +77,6 @@ def main(arguments: list[str] | None = None) -> int:
 def _wrong_usage(message: str) -> int:
     print(f"jixiao: {message}", file=sys.stderr)
     return WRONG_USAGE
-
-
-def _events_fault() -> str | None:
-    """Why OpenLineage events cannot be written, where they are asked for."""
-    events = lineage_settings()["openlineage_file"]
-    try:
-        if events:
-            Path(events).open("a").close()
-    except OSError as error:
-        return (
-            f"{events}: no file to write OpenLineage events to ({error.strerror}); "
-            "correct JIXIAO_OPENLINEAGE_FILE"
-        )
-    return None
 
 
 def _template(year: int, path: Path) -> int:

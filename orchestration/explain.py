@@ -520,13 +520,23 @@ class _Reader:
             for cell in cells
         }
         tables = {table for table, _ in records}
+        keys: set[str] = set()
         for criterion in criteria:
             if criterion.measure:
-                tables |= {i.input_table for i in _inputs(criterion.measure) if i.input_table}
+                # Rules on printed figures name the measure.
+                keys |= {f"measure_code={m.measure_code}" for m in _with_parts(criterion.measure)}
+                tables |= {
+                    i.input_table
+                    for measure in _with_parts(criterion.measure)
+                    for i in measure.inputs
+                    if i.input_table
+                }
         for finding in self.findings:
             names_a_record = "=" in finding.record_key
-            if (finding.table_name, finding.record_key) in records or (
-                finding.table_name in tables and not names_a_record
+            if (
+                (finding.table_name, finding.record_key) in records
+                or finding.record_key in keys
+                or (finding.table_name in tables and not names_a_record)
             ):
                 yield finding
 
@@ -661,10 +671,10 @@ class _Reader:
         return Run(**runs[0]) if runs else None
 
 
-def _inputs(measure: Measure) -> Iterator[Input]:
-    yield from measure.inputs
+def _with_parts(measure: Measure) -> Iterator[Measure]:
+    yield measure
     for part in measure.parts:
-        yield from _inputs(part)
+        yield from _with_parts(part)
 
 
 def _sum(numbers: Iterable[Decimal]) -> Decimal:
@@ -849,13 +859,8 @@ def all_cells(evaluation: Evaluation) -> Iterator[Cell]:
         for criterion in score.criteria:
             yield from criterion.assessments
             if criterion.measure:
-                yield from _measure_cells(criterion.measure)
-
-
-def _measure_cells(measure: Measure) -> Iterator[Cell]:
-    yield from measure.cells
-    for part in measure.parts:
-        yield from _measure_cells(part)
+                for measure in _with_parts(criterion.measure):
+                    yield from measure.cells
 
 
 def files(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:

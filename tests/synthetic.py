@@ -233,7 +233,7 @@ class Generator:
         """A day of the year; now and then none, or one of another year."""
         chosen = date(year, 1, 1) + timedelta(self.random.randrange(365))
         if self.random.random() < 0.01:
-            chosen = chosen.replace(year=self.random.choice([year - 1, year + 1]))
+            chosen += timedelta(self.random.choice([-366, 366]))
         return self.maybe(str(chosen), 0.01)
 
     def _total(self, rows: list[tuple[str, dict[str, Cell]]]) -> tuple[dict[str, Cell], str]:

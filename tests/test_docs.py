@@ -25,7 +25,7 @@ def shown(page: str) -> Iterator[tuple[str, str]]:
     """Each query or command of a page, with the output beneath it."""
     blocks = FENCE.findall((PROJECT_DIR / "docs" / page).read_text("utf-8"))
     for number, (language, text) in enumerate(blocks):
-        if language == "sql":
+        if language == "sql" and blocks[number + 1][1].startswith("┌"):
             yield text, blocks[number + 1][1]
         elif text.startswith(PROMPT):
             command, _, output = text.partition("\n")

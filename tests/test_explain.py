@@ -220,6 +220,19 @@ def test_what_is_missing_is_named(invented: Published, explain: Any) -> None:
     assert "有要点没有得分，不合计" in out
 
 
+def test_findings_of_what_a_score_rests_on(two_departments: Published, explain: Any) -> None:
+    """Of a record that it read, or of what the report prints for a measure or its parts."""
+    rules = {
+        code: set(re.findall(r"数据规则 (\w+)", explain(two_departments, NANSHAN, code)[1]))
+        for code in ("procurement", "budget_execution", "effectiveness")
+    }
+    assert rules == {
+        "procurement": {"sme_within_procurement"},
+        "budget_execution": {"reported_figures_agree"},
+        "effectiveness": set(),
+    }
+
+
 def test_a_veto(invented: Published, explain: Any) -> None:
     _, out, _ = explain(invented, "A-1", "financial_compliance")
     assert "1 + 0.5 + 1 + 0 = 2.5；一票否决，计 0；四舍五入至 2 位小数，得 0.00" in out
