@@ -18,7 +18,7 @@ logger = logging.getLogger("jixiao")
 SHOWN_ROWS = 3
 # What a run says of itself, and can be no other when it is built again.
 OF_THE_RUN = ("audit.runs", "audit.run_files", "marts.fct_evaluation_history")
-MAY_DIFFER = ("loaded_at",)
+MAY_DIFFER = ("loaded_at", "run_id")
 
 
 class NotPublished(Exception):
@@ -247,15 +247,18 @@ def _compare(publication: Path, folder: Path, warehouse: Path, targets: list[Run
         for table, columns in _tables(con, "rebuilt").items():
             has_year = "fiscal_year" in columns
             where = f"where fiscal_year in ({years})" if has_year else ""
-            expected = "rebuilt"
+            expected, told = "rebuilt", "the rebuild"
+            ignored: tuple[str, ...] = MAY_DIFFER
             if table in OF_THE_RUN:
                 # It cannot be made again, but the builder has kept what it published.
                 if not (state.is_file() and table in _tables(con, "state")):
                     continue
-                where, expected = "", "state"
+                where, expected, told, ignored = "", "state", "the builder's state", ()
             elif not has_year and not has_latest:
                 continue
-            comparison = _Comparison(con, table, columns, f"from {expected}.{table} {where}")
+            comparison = _Comparison(
+                con, table, columns, f"from {expected}.{table} {where}", told, ignored
+            )
             lines += comparison.with_(
                 table,
                 f"from published.{table} {where}",
@@ -290,12 +293,16 @@ class _Comparison:
         table: Schema and name.
         columns: Its columns.
         expected: SQL for its rows, from the word `from` on.
+        source: What people are told that they come from.
+        ignored: Columns that may differ.
     """
 
     con: duckdb.DuckDBPyConnection
     table: str
     columns: list[str]
     expected: str
+    source: str
+    ignored: tuple[str, ...]
 
     def with_parquet(self, folder: Path, where: str) -> list[str]:
         """What differs in a mart's Parquet files."""
@@ -325,9 +332,9 @@ class _Comparison:
         if not found:
             return [f"{told}: gone"]
         if strange := sorted(set(self.columns) ^ set(found)):
-            return [f"{told}: other columns than the rebuild has: {', '.join(strange)}"]
-        columns = [name for name in self.columns if name not in MAY_DIFFER]
-        key = [name for name in _key(self.table) if name in columns] or columns
+            return [f"{told}: other columns than in {self.source}: {', '.join(strange)}"]
+        columns = [name for name in self.columns if name not in self.ignored]
+        key = _key(self.table) or columns
         listed = _names(columns)
         self.con.execute(
             f"""
@@ -367,13 +374,13 @@ class _Comparison:
             named = ", ".join(f"{name}={row[at]}" for at, name in enumerate(key))
             sides, pairs = row[len(key)], row[len(key) + 1 :]
             if "expected" not in sides:
-                yield f"  {named}: published, but not in the rebuild"
+                yield f"  {named}: published, but not in {self.source}"
             elif "actual" not in sides:
-                yield f"  {named}: in the rebuild, but not published"
+                yield f"  {named}: in {self.source}, but not published"
             else:
                 for name, pair in zip(columns, pairs, strict=True):
                     if pair[0] != pair[-1]:
-                        yield f"  {named}: {name} is {pair[0]}, the rebuild gives {pair[-1]}"
+                        yield f"  {named}: {name} is {pair[0]}, in {self.source} {pair[-1]}"
         if count > SHOWN_ROWS:
             yield f"  and {count - SHOWN_ROWS} more"
 

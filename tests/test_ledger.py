@@ -181,7 +181,7 @@ def test_a_changed_row_is_found_wherever_it_is_published(warehouse: Path, rebuil
     lines = verify.differences(LANDING, warehouse)
     key = f"  unit_code={NANSHAN}, fiscal_year=2023, rubric_id="
     assert "marts.fct_evaluations: 2 rows differ" in lines
-    assert f"{key}nanshan_2023: total_score is 99.0000, the rebuild gives 96.5700" in lines
+    assert f"{key}nanshan_2023: total_score is 99.0000, in the rebuild 96.5700" in lines
     assert any(
         line.startswith(f"{key}nanshan_2023, ")
         and line.endswith("in the rebuild, but not published")
@@ -189,7 +189,9 @@ def test_a_changed_row_is_found_wherever_it_is_published(warehouse: Path, rebuil
     )
     at = lines.index("marts.dim_grades: 1 row differs")
     assert lines[at + 1] == "  rubric_id=made_up, grade=特优: published, but not in the rebuild"
-    assert any(line.startswith("audit.runs: ") for line in lines)
+    assert lines[lines.index("audit.runs: 2 rows differ") + 1].endswith(
+        ("published, but not in the builder's state", "in the builder's state, but not published")
+    )
 
 
 def test_a_changed_parquet_file_is_found(warehouse: Path, rebuilt: None, tmp_path: Path) -> None:
@@ -209,7 +211,7 @@ def test_a_changed_parquet_file_is_found(warehouse: Path, rebuilt: None, tmp_pat
     at = lines.index("parquet/fct_indicator_scores: 4 rows differ")
     assert lines[at + 1] == (
         f"  unit_code={NANSHAN}, fiscal_year=2023, rubric_id=nanshan_2023, "
-        "indicator_code=petitions: score is 0.0000, the rebuild gives 3.0000"
+        "indicator_code=petitions: score is 0.0000, in the rebuild 3.0000"
     )
     assert lines[at + 4] == "  and 1 more"
     assert not any(line.startswith("marts.") for line in lines)
