@@ -1,5 +1,6 @@
 """Reading a landing folder without building anything: what `jixiao check` shows."""
 
+import tempfile
 from pathlib import Path
 
 import duckdb
@@ -22,7 +23,8 @@ def check_year(landing_dir: Path, year: int) -> list[str]:
     Returns:
         The faults that would refuse the year, one line each.
     """
-    with duckdb.connect() as con:
+    # What does not fit into memory would else be put into the folder that a person is in.
+    with duckdb.connect(config={"temp_directory": tempfile.gettempdir()}) as con:
         try:
             landing.load_year(con, landing_dir, year)
         except LandingRefused as refused:

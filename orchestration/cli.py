@@ -94,7 +94,7 @@ def _template(year: int, path: Path) -> int:
 
 
 def _explain(options: argparse.Namespace) -> int:
-    from orchestration import explain
+    from orchestration import explain, explanations
 
     is_whole = options.indicator is None
     try:
@@ -104,11 +104,11 @@ def _explain(options: argparse.Namespace) -> int:
     except explain.CannotExplain as error:
         return _wrong_usage(str(error))
     if options.format == "json":
-        print(explain.to_json(evaluation))
+        print(explanations.to_json(evaluation))
     elif options.format == "html":
-        print(explain.to_html(evaluation, is_whole=is_whole))
+        print(explanations.to_html(evaluation, is_whole=is_whole))
     else:
-        explain.show(evaluation, sys.stdout, is_whole=is_whole)
+        explanations.show(evaluation, sys.stdout, is_whole=is_whole)
     return PUBLISHED
 
 

@@ -86,7 +86,9 @@ def _run_dbt(
         step.refused = run.failures or None
         if build.recorder:
             build.recorder.built(run.target)
-    compiled = json.loads((run.target / "manifest.json").read_text("utf-8"))
+    compiled = {}
+    if build.column_lineage:
+        compiled = json.loads((run.target / "manifest.json").read_text("utf-8"))
     for event in run.events:
         for result in DbtCoreCliEventMessage(
             raw_event=event, event_history_metadata={}

@@ -108,8 +108,10 @@ class Warehouse:
         (self.root / "states").mkdir(exist_ok=True)
         with duckdb.connect(str(self.build_file)) as con:
             export_database(con, folder / "scores.duckdb")
-            export_parquet(con, folder / "parquet")
             data_docs.write(con, folder / "data_docs")
+        # From what is in order already: sorting a city's evidence is most of publishing it.
+        with duckdb.connect(str(folder / "scores.duckdb"), read_only=True) as con:
+            export_parquet(con, folder / "parquet")
         self.build_file.replace(self._state(name))
         for path in [*folder.rglob("*"), folder, folder.parent, self._state(name)]:
             if path.is_file() and path != self._state(name):
@@ -174,7 +176,12 @@ def export_database(con: duckdb.DuckDBPyConnection, path: Path) -> None:
 
 
 def export_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Write each mart as Parquet, a folder a fiscal year; an empty one still has its columns."""
+    """Write each mart as Parquet, a folder a fiscal year; an empty one still has its columns.
+
+    Args:
+        con: A connection to what `export_database` wrote, whose order is kept.
+        folder: Where to.
+    """
     for schema, table, has_year in _published_tables(con):
         if schema != "marts":
             continue
@@ -182,8 +189,7 @@ def export_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
         mart.mkdir(parents=True)
         if not has_year:
             con.execute(
-                f"copy (from marts.{table} order by all) "
-                f"to '{_literal(mart / table)}.parquet' (format parquet)"
+                f"copy (from marts.{table}) to '{_literal(mart / table)}.parquet' (format parquet)"
             )
             continue
         for (year,) in con.execute(
@@ -193,7 +199,7 @@ def export_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
             part.mkdir()
             con.execute(
                 f"copy (select * exclude (fiscal_year) from marts.{table} "
-                f"where fiscal_year = {year} order by all) "
+                f"where fiscal_year = {year}) "
                 f"to '{_literal(part / table)}.parquet' (format parquet)"
             )
 

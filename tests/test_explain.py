@@ -15,7 +15,8 @@ import duckdb
 import pytest
 
 from orchestration import cli
-from orchestration.explain import SHOWN_CELLS, CannotExplain, pick
+from orchestration.explain import CannotExplain, pick
+from orchestration.explanations import SHOWN_CELLS
 from orchestration.project import PROJECT_DIR
 from tests.conftest import LANDING, Published, append_rows, build, shift_year
 from tests.test_two_departments import NANSHAN, YANTIAN

@@ -68,30 +68,20 @@ items as (
         cast(null as varchar) as new_text
     from compared_evaluations
     union all
+    {%- for text in ['grade', 'status'] %}
     select
         unit_code,
         fiscal_year,
         rubric_id,
-        'grade' as item_type,
+        '{{ text }}' as item_type,
         'TOTAL' as item_code,
         cast(null as decimal(9, 4)) as old_value,
         cast(null as decimal(9, 4)) as new_value,
-        old_grade as old_text,
-        new_grade as new_text
+        old_{{ text }} as old_text,
+        new_{{ text }} as new_text
     from compared_evaluations
     union all
-    select
-        unit_code,
-        fiscal_year,
-        rubric_id,
-        'status' as item_type,
-        'TOTAL' as item_code,
-        cast(null as decimal(9, 4)) as old_value,
-        cast(null as decimal(9, 4)) as new_value,
-        old_status as old_text,
-        new_status as new_text
-    from compared_evaluations
-    union all
+    {%- endfor %}
     select
         unit_code,
         fiscal_year,
