@@ -14,13 +14,13 @@ run: .venv/run.installed  ## load data/landing, build, check, publish, print the
 	@$(BIN)/jixiao run
 
 test: lint  ## lint, dbt unit tests, pytest, end-to-end builds
-	@$(BIN)/pytest -n auto --dist worksteal
+	@$(BIN)/pytest -n auto --dist loadfile
 
 lint: .venv/dev.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --disable-progress-bar models tests/dbt
+	@$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar models tests/dbt
 
 docs: .venv/run.installed  ## the models, their columns and lineage as one page, target/docs/index.html
 	@$(BIN)/python -m orchestration.catalogue_page
