@@ -7,14 +7,20 @@ export DO_NOT_TRACK := 1
 # Byte code is compiled when packages are installed; without it every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test lint docs dagster lock clean
+.PHONY: run test unit lint hooks docs sandbox dagster lock upgrade clean
 .DEFAULT_GOAL := run
 
-run: .venv/run.installed  ## load data/landing, build, check, publish, print the scores
+# A .venv of another Python, of another place or whose Python is gone is made anew.
+$(shell $(PYTHON) requirements/packages.py look $(if $(filter file,$(origin PYTHON)),,--this-python))
+
+run: .venv/run.installed  ## load landing, or the example in data/landing, build, check, publish, print the scores
 	@$(BIN)/jixiao run
 
 test: lint  ## lint, dbt unit tests, pytest, end-to-end builds
 	@$(BIN)/pytest -n auto --dist loadfile
+
+unit: .venv/dev.installed  ## the tests that build nothing, in a minute
+	@$(BIN)/pytest -n auto -m "not builds"
 
 lint: .venv/dev.installed
 	@$(BIN)/ruff check .
@@ -22,26 +28,28 @@ lint: .venv/dev.installed
 	@$(BIN)/mypy
 	@$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar models tests/dbt
 
+hooks: .venv/dev.installed  ## have git lint what is committed
+	@$(BIN)/pre-commit install
+
 docs: .venv/run.installed  ## the models, their columns and lineage as one page, target/docs/index.html
-	@$(BIN)/python -m orchestration.catalogue_page
+	@$(BIN)/python -m orchestration.models_page
+
+sandbox: .venv/run.installed  ## a loaded DuckDB file for dbt by hand: dbt build --target dev
+	@$(BIN)/python -m orchestration.sandbox
 
 dagster: .venv/run.installed  ## the graph in a browser, with its schedule
 	@mkdir -p .dagster && cp orchestration/dagster.yaml .dagster/dagster.yaml
-	@DAGSTER_HOME=$(CURDIR)/.dagster $(BIN)/dagster dev
+	@DAGSTER_HOME="$$PWD/.dagster" $(BIN)/dagster dev
 
 lock: .venv/run.installed  ## pin all packages anew, after a change in pyproject.toml
-	@cd requirements && for set in uv dev run; do ./lock $$set ../$(BIN)/uv; done
+	@$(PYTHON) requirements/packages.py lock
 
-clean:
-	rm -rf .venv warehouse target .dagster
+upgrade: .venv/run.installed  ## move every package that pyproject.toml does not hold to its latest
+	@$(PYTHON) requirements/packages.py lock --upgrade
 
-.venv/uv.installed: requirements/uv.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "jixiao needs Python 3.11 or newer; set PYTHON=python3.11")'
-	@$(PYTHON) -m venv .venv
-	@$(BIN)/pip install --quiet --require-hashes -r requirements/uv.txt
-	@touch $@
+clean:  ## remove what can be made again; a warehouse has scores and their history and stays
+	rm -rf .venv target .*_cache .hypothesis *.egg-info
 
-.venv/%.installed: requirements/%.txt pyproject.toml .venv/uv.installed
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --compile-bytecode --require-hashes -r $<
-	@$(BIN)/uv pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation -e .
+.venv/%.installed: requirements/%.txt requirements/uv.txt pyproject.toml
+	@$(PYTHON) requirements/packages.py install $*
 	@touch $@

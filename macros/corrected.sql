@@ -10,7 +10,7 @@
 {% macro corrections_of(columns, corrections='corrections') -%}
     {#- The record's corrections of some of its delivered columns. -#}
     map_from_entries(list_filter(
-        map_entries({{ corrections }}), entry -> entry.key in ('{{ columns | join("', '") }}')
+        map_entries({{ corrections }}), lambda entry: entry.key in ('{{ columns | join("', '") }}')
     ))
 {%- endmacro %}
 

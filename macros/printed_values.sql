@@ -10,6 +10,47 @@
     length(split_part(regexp_extract({{ plain_digits(column) }}, '\d*\.?\d+'), '.', 2))
 {%- endmacro %}
 
+{% macro printed_suffix(column) -%}
+    {#- What follows the first number in a printed text as its unit: 万元, 场, %; empty where nothing. -#}
+    regexp_extract(
+        {{ column }}, '^[^0-9０-９]*[0-9０-９．.,，]*[0-9０-９](\s*[^\s0-9０-９．.,，；;。、（()）]{0,8})', 1
+    )
+{%- endmacro %}
+
+{% macro printed_unit(column) -%}
+    {#-
+        What 1 in a printed text stands for: 0.01 where it is a percentage, 10000 in 853.5 万元, else 1.
+    -#}
+    {%- set multiple -%}
+        regexp_extract({{ printed_suffix(column) }}, '^\s*(万亿|[百千]?[万亿]|[百千]元)', 1)
+    {%- endset -%}
+    case
+        when regexp_matches({{ column }}, '[%％]') then cast(0.01 as decimal(15, 2))
+        else cast('1' || repeat(
+            '0',
+            {% for character, zeros in {'百': 2, '千': 3, '万': 4, '亿': 8}.items() -%}
+            {{ zeros }} * cast(contains({{ multiple }}, '{{ character }}') as integer)
+            {{- " + " if not loop.last }}
+            {%- endfor %}
+        ) as decimal(15, 2))
+    end
+{%- endmacro %}
+
+{% macro printed_value(number, unit) -%}
+    {#- A printed number in the unit of what it is: a fraction, yuan; null where it is too large. -#}
+    cast(
+        case
+            when {{ unit }} > 1 then try_cast({{ number }} as decimal(20, 10)) * {{ unit }}
+            else {{ number }} * cast({{ unit }} as decimal(3, 2))
+        end as decimal(38, 10)
+    )
+{%- endmacro %}
+
+{% macro in_printed_units(value, unit) -%}
+    {#- The other way round: yuan as 万元, a fraction as a percentage. -#}
+    {{ quotient('try_cast(' ~ value ~ ' as decimal(34, 10))', unit) }}
+{%- endmacro %}
+
 {% macro plain_digits(column) -%}
     translate({{ column }}, '０１２３４５６７８９−－．,，', '0123456789--.')
 {%- endmacro %}

@@ -1,1 +1,6 @@
-"""Loading, orchestration and publishing of the jixiao warehouse."""
+"""The jixiao command, the Dagster graph, and what both are made of.
+
+Modules here are what people and Dagster start (`cli`, `launch`, `check`, `verify`, `models_page`,
+`definitions`), and what everything may use (`project`, `faults`, `duck`, `audit`, `dbt`, `seeds`,
+`ledger`, `terminal`). A package never imports from the first.
+"""

@@ -1,19 +1,28 @@
 """The jixiao command."""
 
-import argparse
 import gc
 import logging
 import os
 import sys
+import traceback
 import warnings
+from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
-from orchestration.files import is_year, landing_years
-from orchestration.project import Folders, lineage_settings
+import click
+
+from orchestration import terminal
+from orchestration.faults import WrongSurroundings, in_a_line, keep_details
+from orchestration.landing.files import is_year, landing_years
+from orchestration.project import Folders, dagster_home
+from orchestration.publication import chain
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
 SAME, DIFFERENT = 0, 1
 INTERRUPTED = 130
+# Where the context keeps the folder that a fault's details are written to.
+WAREHOUSE = f"{__name__}.warehouse"
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,227 +35,328 @@ def main(arguments: list[str] | None = None) -> int:
         0: published. 1: refused. 2: wrong usage or configuration. 3, with --strict: published,
         but an evaluation is blocked or incomplete. Of verify 0: the same, 1: different.
     """
-    options = _parser().parse_args(arguments)
-    if options.command == "template":
-        return _template(options.year, options.out or Path(f"landing-template-{options.year}.xlsx"))
-    if options.command == "explain":
-        return _explain(options)
-    warnings.filterwarnings("ignore")
-    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
-    logging.getLogger("jixiao").setLevel(logging.INFO)
-    if options.command == "verify":
-        return _verify(options.landing, options.warehouse, options.run)
-    return _of_landing(options)
+    try:
+        return int(jixiao.main(arguments, prog_name="jixiao", standalone_mode=False) or 0)
+    except click.ClickException as error:
+        error.show()
+        return error.exit_code
+    except click.Abort:
+        return _told("interrupted", INTERRUPTED)
 
 
-def _of_landing(options: argparse.Namespace) -> int:
-    """The commands that read the landing folder: check and run."""
-    found = landing_years(options.landing)
-    if not found:
-        return _wrong_usage(
-            f"{options.landing}: no fiscal years to load; expected folders such as 2023"
-        )
-    if absent := sorted(set(options.year or []) - set(found)):
-        return _wrong_usage(
-            f"no {', '.join(str(options.landing / str(year)) for year in absent)}; "
-            f"the landing folder has {', '.join(map(str, found))}"
-        )
-    years = sorted(set(options.year or found))
-    if options.command == "check":
-        return _check(options.landing, years)
+class _Commands(click.Group):
+    """Commands in the order of their use, whose faults end in one line."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (click.ClickException, click.exceptions.Exit):
+            raise
+        except KeyboardInterrupt:
+            return _told("interrupted", INTERRUPTED)
+        except WrongSurroundings as wrong:
+            return _told(str(wrong))
+        except Exception as error:
+            folder = ctx.meta.get(WAREHOUSE, Folders.from_environment().warehouse)
+            return _told(f"{in_a_line(error)} ({keep_details(traceback.format_exc(), folder)})")
+
+
+class _FiscalYear(click.ParamType[int]):
+    name = "year"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, str) and not is_year(value):
+            self.fail(f"{value!r} is no fiscal year; expected four digits", param, ctx)
+        return int(value)
+
+
+def _folder(ctx: click.Context, param: click.Parameter, folder: Path) -> Path:
     try:
-        options.warehouse.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        return _wrong_usage(f"{options.warehouse}: no folder to build in ({error.strerror})")
-    events = lineage_settings()["openlineage_file"]
+        os.fspath(folder).encode()
+    except UnicodeEncodeError:
+        shown = os.fsencode(folder).decode(errors="backslashreplace")
+        raise WrongSurroundings(f"{shown}: its name is not in UTF-8; rename it") from None
+    ctx.meta[f"{__name__}.{param.name}"] = folder
+    return folder
+
+
+_landing = click.option(
+    "--landing",
+    type=click.Path(readable=False, path_type=Path),
+    default=lambda: Folders.from_environment().landing,
+    callback=_folder,
+    metavar="DIR",
+    help="The landing folder.  [default: JIXIAO_LANDING, else landing if it is there, else the "
+    "example in data/landing]",
+)
+_warehouse = click.option(
+    "--warehouse",
+    type=click.Path(readable=False, path_type=Path),
+    default=lambda: Folders.from_environment().warehouse,
+    callback=_folder,
+    metavar="DIR",
+    help="The warehouse.  [default: JIXIAO_WAREHOUSE, else warehouse]",
+)
+_years_to_load = click.option(
+    "--year",
+    "years",
+    type=_FiscalYear(),
+    multiple=True,
+    metavar="Y",
+    help="A fiscal year; may be repeated.  [default: every year in the landing folder]",
+)
+
+
+@click.group(cls=_Commands, context_settings={"terminal_width": 80})
+@click.version_option(version("jixiao"), message="%(prog)s %(version)s")
+def jixiao() -> None:
+    """部门整体绩效评价: scores government departments from raw tables."""
+
+
+@jixiao.command()
+@_years_to_load
+@_landing
+@_warehouse
+@click.option(
+    "--strict", is_flag=True, help="Exit with 3 where an evaluation is blocked or incomplete."
+)
+def run(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool) -> int:
+    """Load, check, score and publish.
+
+    Years are built one after the other. One that is refused leaves the others published.
+    """
+    _tell_progress()
+    wanted = _of_landing(landing, years)
+    from orchestration.publication.folder import Warehouse
+
+    dagster_home()
+    Warehouse(warehouse).prepare()
+    for variable, what in (
+        ("JIXIAO_OPENLINEAGE_FILE", "OpenLineage events"),
+        (chain.HEADS_FILE, "the heads of publications"),
+    ):
+        path = os.environ.get(variable)
+        try:
+            if path:
+                Path(path).open("a").close()
+        except OSError as error:
+            raise WrongSurroundings(
+                f"{path}: no file to write {what} to ({error.strerror}); correct {variable}"
+            ) from None
+    logging.getLogger("jixiao").info("jixiao: %s from %s", ", ".join(map(str, wanted)), landing)
+    # The engines take seconds to import, so only once the command is known to be sound.
+    from orchestration.launch import launch
+    from orchestration.publication import summary
+
     try:
-        if events:
-            Path(events).open("a").close()
-    except OSError as error:
-        return _wrong_usage(
-            f"{events}: no file to write OpenLineage events to ({error.strerror}); "
-            "correct JIXIAO_OPENLINEAGE_FILE"
-        )
-    try:
-        return _run(options, years)
+        outcomes = launch(landing, warehouse, wanted)
     except KeyboardInterrupt:
-        print("jixiao: interrupted; what was published stays", file=sys.stderr)
-        return INTERRUPTED
+        return _told("interrupted; what was published stays", INTERRUPTED)
+    published = [year for year, reasons in outcomes.items() if not reasons]
+    has_gaps = summary.show(warehouse, published) if published else False
+    if published:
+        for line in summary.kept(warehouse, landing):
+            print(line)
+    for reasons in outcomes.values():
+        for reason in reasons:
+            print(reason, file=sys.stderr)
+    if len(published) < len(wanted):
+        return REFUSED
+    return WITH_GAPS if strict and has_gaps else PUBLISHED
 
 
-def _wrong_usage(message: str) -> int:
-    print(f"jixiao: {message}", file=sys.stderr)
-    return WRONG_USAGE
+@jixiao.command()
+@_years_to_load
+@_landing
+@_warehouse
+@click.option(
+    "--strict",
+    is_flag=True,
+    help="Do all that run would, in a temporary folder, and exit with 3 where it would.",
+)
+def check(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool) -> int:
+    """Read every file and seed and say what is wrong with it.
+
+    Nothing is built or published. It exits with 1 where run would refuse a year.
+    """
+    _tell_progress()
+    wanted = _of_landing(landing, years)
+    _tell_nobody()
+    from orchestration.check import check_seeds, check_year, would_have_gaps
+
+    of_years = {year: check_year(landing, year) for year in wanted}
+    refused = [reason for reasons in of_years.values() for reason in reasons]
+    of_seeds = check_seeds()
+    has_gaps = False
+    readable = [year for year, reasons in of_years.items() if not reasons]
+    if strict and readable and not of_seeds:
+        more, has_gaps = would_have_gaps(landing, warehouse, readable)
+        refused += more
+    for reason in refused + of_seeds:
+        print(reason, file=sys.stderr)
+    if refused or of_seeds:
+        return REFUSED
+    return WITH_GAPS if has_gaps else PUBLISHED
 
 
-def _template(year: int, path: Path) -> int:
-    from orchestration.template import write_template
+@jixiao.command()
+@click.option(
+    "--year", type=_FiscalYear(), required=True, metavar="Y", help="The fiscal year of the data."
+)
+@click.option(
+    "--out",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="FILE",
+    help="The workbook.  [default: landing-template-<Y>.xlsx in this folder]",
+)
+def template(year: int, out: Path | None) -> int:
+    """Write a workbook for bureaus to fill in."""
+    from orchestration.landing.template import write_template
 
+    path = out or Path(f"landing-template-{year}.xlsx")
     try:
         with path.open("xb") as stream:
             write_template(stream, year)
     except FileExistsError:
-        return _wrong_usage(f"{path}: exists already; move it away or choose another --out")
+        return _told(f"{path}: exists already; move it away or choose another --out")
     except OSError as error:
-        return _wrong_usage(f"{path}: cannot be written ({error.strerror}); choose another --out")
+        return _told(f"{path}: cannot be written ({error.strerror}); choose another --out")
     print(f"{path}: fill it in and put it into the folder {year} of the landing folder")
     return PUBLISHED
 
 
-def _explain(options: argparse.Namespace) -> int:
-    from orchestration import explain, explanations
+@jixiao.command()
+@click.argument("unit", metavar="UNIT")
+@click.argument("indicator", required=False, metavar="[INDICATOR]")
+@click.option(
+    "--year",
+    type=_FiscalYear(),
+    metavar="Y",
+    help="A fiscal year.  [default: the latest published]",
+)
+@click.option("--rubric", metavar="R", help="A rubric.  [default: the department's official one]")
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["text", "json", "html"]),
+    default="text",
+    show_default=True,
+    help="For people or for programs.",
+)
+@_warehouse
+def explain(
+    unit: str,
+    indicator: str | None,
+    year: int | None,
+    rubric: str | None,
+    shape: str,
+    warehouse: Path,
+) -> int:
+    """Follow a published score to the cells that it came from.
 
-    is_whole = options.indicator is None
+    UNIT is a unit code, or a part of the unit's name. INDICATOR is an indicator's code or its
+    Chinese name; without it every indicator is shown in a line.
+    """
+    from orchestration.explain import show
+    from orchestration.explain.evaluation import CannotExplain
+    from orchestration.explain.evaluation import explain as explained
+
     try:
-        evaluation = explain.explain(
-            options.warehouse, options.unit, options.indicator, options.year, options.rubric
-        )
-    except explain.CannotExplain as error:
-        return _wrong_usage(str(error))
-    if options.format == "json":
-        print(explanations.to_json(evaluation))
-    elif options.format == "html":
-        print(explanations.to_html(evaluation, is_whole=is_whole))
+        evaluation = explained(warehouse, unit, indicator, year, rubric)
+    except CannotExplain as error:
+        return _told(str(error))
+    if shape != "text":
+        terminal.use_utf8()
+    is_whole = indicator is None
+    if shape == "json":
+        print(show.to_json(evaluation))
+    elif shape == "html":
+        print(show.to_html(evaluation, is_whole=is_whole))
     else:
-        explanations.show(evaluation, sys.stdout, is_whole=is_whole)
+        show.show(evaluation, sys.stdout, is_whole=is_whole)
     return PUBLISHED
 
 
-def _check(landing: Path, years: list[int]) -> int:
-    from orchestration.check import check_year
+@jixiao.command()
+@click.option(
+    "--run",
+    "run_id",
+    metavar="ID",
+    help="A run in audit.runs.  [default: the current run of every published year]",
+)
+@_landing
+@_warehouse
+def verify(run_id: str | None, landing: Path, warehouse: Path) -> int:
+    """Build what is published again and say what differs.
 
-    refused = [reason for year in years for reason in check_year(landing, year)]
-    for reason in refused:
-        print(reason, file=sys.stderr)
-    return REFUSED if refused else PUBLISHED
-
-
-def _verify(landing: Path, warehouse: Path, run_id: str | None) -> int:
-    _silence_telemetry()
-    # What is built to compare is no run that others are told of.
-    for name in ("DAGSTER_HOME", "JIXIAO_OPENLINEAGE_FILE"):
-        os.environ.pop(name, None)
+    It prints same and exits with 0, or prints each difference and exits with 1.
+    """
+    _tell_progress()
+    heads = chain.heads_file()
+    _tell_nobody()
     from orchestration.verify import NotPublished, differences
 
-    if not landing.is_dir():
-        return _wrong_usage(f"{landing}: no such folder; expected the landing folder")
+    _years(landing)
     try:
-        lines = differences(landing, warehouse, run_id)
+        lines = differences(landing, warehouse, run_id, heads)
     except NotPublished as error:
-        return _wrong_usage(str(error))
-    except KeyboardInterrupt:
-        print("jixiao: interrupted", file=sys.stderr)
-        return INTERRUPTED
+        return _told(str(error))
     print("\n".join(lines) if lines else "same")
     return DIFFERENT if lines else SAME
 
 
-def _silence_telemetry() -> None:
+def _told(message: str, status: int = WRONG_USAGE) -> int:
+    print(f"jixiao: {message}", file=sys.stderr)
+    return status
+
+
+def _of_landing(landing: Path, wanted: tuple[int, ...]) -> list[int]:
+    """The fiscal years to load: those wanted, else every one that there is."""
+    found = _years(landing)
+    if not found:
+        raise WrongSurroundings(
+            f"{landing}: no fiscal years to load; expected folders such as 2023"
+        )
+    if absent := sorted(set(wanted) - set(found)):
+        raise WrongSurroundings(
+            f"no {', '.join(str(landing / str(year)) for year in absent)}; "
+            f"the landing folder has {', '.join(map(str, found))}"
+        )
+    return sorted(set(wanted or found))
+
+
+def _years(landing: Path) -> list[int]:
+    """The fiscal years of the landing folder, where it is one and can be read."""
+    try:
+        if not landing.is_dir():
+            what = "no folder" if landing.exists() else "no such folder"
+            raise WrongSurroundings(
+                f"{landing}: {what}; expected the landing folder, which --landing or "
+                "JIXIAO_LANDING sets"
+            )
+        return landing_years(landing)
+    except OSError as error:
+        raise WrongSurroundings(
+            f"{landing}: cannot be read ({error.strerror}); make it readable to this user"
+        ) from None
+
+
+def _tell_progress() -> None:
+    """A line for each step on standard error; nothing of the engines' own talk, nor telemetry."""
+    warnings.filterwarnings("ignore")
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", stream=sys.stderr)
+    logging.getLogger("jixiao").setLevel(logging.INFO)
     for name in ("DAGSTER_DISABLE_TELEMETRY", "DO_NOT_TRACK"):
         os.environ.setdefault(name, "1")
 
 
-def _run(options: argparse.Namespace, years: list[int]) -> int:
-    _silence_telemetry()
-    logging.getLogger("jixiao").info("jixiao: %s", ", ".join(map(str, years)))
-    # The engines take seconds to import, so only once the command is known to be sound.
-    from orchestration import report
-    from orchestration.launch import launch
-
-    outcomes = launch(options.landing, options.warehouse, years)
-    published = [year for year, reasons in outcomes.items() if not reasons]
-    has_gaps = report.show(options.warehouse, published) if published else False
-    for reasons in outcomes.values():
-        for reason in reasons:
-            print(reason, file=sys.stderr)
-    if len(published) < len(years):
-        return REFUSED
-    return WITH_GAPS if options.strict and has_gaps else PUBLISHED
-
-
-def _parser() -> argparse.ArgumentParser:
-    folders = Folders.from_environment()
-    parser = argparse.ArgumentParser(
-        prog="jixiao",
-        description="部门整体绩效评价: scores government departments from raw tables.",
-    )
-    commands = parser.add_subparsers(dest="command", required=True)
-    run = commands.add_parser("run", help="load, check, score and publish")
-    check = commands.add_parser("check", help="read every file and say what is wrong with it")
-    verify = commands.add_parser(
-        "verify", help="build published years again and say what differs from what is published"
-    )
-    verify.add_argument(
-        "--run",
-        metavar="ID",
-        help="a run in audit.runs; the current run of every published year by default",
-    )
-    for command in (run, check):
-        command.add_argument(
-            "--year",
-            type=int,
-            action="append",
-            metavar="Y",
-            help="fiscal year, may be repeated; every year in the landing folder by default",
-        )
-    for command in (run, check, verify):
-        command.add_argument(
-            "--landing",
-            type=Path,
-            default=folders.landing,
-            metavar="DIR",
-            help="the landing folder",
-        )
-    explain = commands.add_parser("explain", help="follow a published score to its cells")
-    explain.add_argument("unit", metavar="UNIT", help="unit code, or a part of the unit's name")
-    explain.add_argument(
-        "indicator",
-        nargs="?",
-        metavar="INDICATOR",
-        help="indicator code or its Chinese name; every indicator in a line by default",
-    )
-    explain.add_argument(
-        "--year",
-        type=_fiscal_year,
-        metavar="Y",
-        help="fiscal year; the latest published by default",
-    )
-    explain.add_argument(
-        "--rubric", metavar="R", help="rubric; the department's official one by default"
-    )
-    explain.add_argument(
-        "--format", choices=("text", "json", "html"), default="text", help="text by default"
-    )
-    for command in (run, explain, verify):
-        command.add_argument(
-            "--warehouse",
-            type=Path,
-            default=folders.warehouse,
-            metavar="DIR",
-            help="the warehouse",
-        )
-    run.add_argument(
-        "--strict",
-        action="store_true",
-        help="exit with 3 where an evaluation is blocked or incomplete",
-    )
-    template = commands.add_parser("template", help="write a workbook for bureaus to fill in")
-    template.add_argument(
-        "--year", type=_fiscal_year, required=True, metavar="Y", help="fiscal year of the data"
-    )
-    template.add_argument(
-        "--out",
-        type=Path,
-        metavar="FILE",
-        help="the workbook; landing-template-<Y>.xlsx in this folder by default",
-    )
-    return parser
-
-
-def _fiscal_year(text: str) -> int:
-    if not is_year(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no fiscal year; expected four digits")
-    return int(text)
+def _tell_nobody() -> None:
+    """What is built to compare, or to see what would be, is no run that others are told of."""
+    for name in ("DAGSTER_HOME", "JIXIAO_OPENLINEAGE_FILE", chain.HEADS_FILE):
+        os.environ.pop(name, None)
 
 
 def command() -> None:
@@ -254,7 +364,10 @@ def command() -> None:
     # Importing the engines makes more than half a million objects that stay: look for garbage less
     # often than after every 700.
     gc.set_threshold(100_000, 50, 100)
+    terminal.prepare()
     status = main()
+    if fault := terminal.fault():
+        status = status or _told(fault)
     # Nothing is left to collect; looking through every imported object would take two seconds.
     gc.freeze()
     sys.exit(status)

@@ -3,25 +3,27 @@
 import fcntl
 import json
 import os
-import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Optional
 
 import duckdb
 
-from orchestration.project import PROJECT_DIR, TARGET_DIR
-from orchestration.warehouse import BUILD_FILE
+from orchestration import seeds
+from orchestration.faults import WrongSurroundings
+from orchestration.project import BUILD_FILE, PROJECT_DIR, target_dir
 
 if TYPE_CHECKING:
     from dbt.contracts.graph.manifest import Manifest
 
 SHOWN_ROWS = 20
-UNREADABLE_SEED = re.compile(
-    r'CSV Error on Line: (\d+).*?column "?(\w+)"?.*?(Could not convert string "[^"]*")'
-)
+# Of profiles.yml, whatever a variable or the default there says.
+TARGET = "build"
+# With the tests that need nothing else.
+SEEDS_ALONE = "resource_type:seed"
 RESULT_EVENTS = ("LogSeedResult", "LogModelResult", "LogTestResult")
 
 
@@ -31,12 +33,14 @@ class DbtRun:
 
     Attributes:
         invocation_id: dbt's own id of it.
+        built: The nodes that it built or tested without a failure.
         events: The result of each node, as dbt's structured log has it.
         failures: One line for each node that failed.
         target: The folder of the artifacts that it wrote.
     """
 
     invocation_id: str
+    built: list[str]
     events: list[dict[str, Any]]
     failures: list[str]
     target: Path
@@ -48,32 +52,54 @@ def parsed() -> tuple["Manifest", dict[str, Any]]:
 
     Raises:
         RuntimeError: The project cannot be parsed.
+        WrongSurroundings: There is no folder that what was parsed could be written to.
     """
-    from dbt.cli.main import dbtRunner
+    # Not where dbt by hand writes, with other settings: each would parse anew after the other.
+    target = target_dir() / "parsed"
+    try:
+        target.mkdir(parents=True, exist_ok=True)
+        return _parse(target)
+    except OSError as error:
+        raise WrongSurroundings(
+            f"{error.filename or target}: cannot be written ({error.strerror}); set JIXIAO_TARGET "
+            "to a folder of your own, where dbt keeps what it has parsed"
+        ) from None
 
-    TARGET_DIR.mkdir(exist_ok=True)
-    # The same for every warehouse, or dbt would parse anew for each.
-    os.environ["JIXIAO_BUILD_FILE"] = str(TARGET_DIR / BUILD_FILE)
-    with (TARGET_DIR / ".lock").open("a") as lock:
+
+def _parse(target: Path) -> tuple["Manifest", dict[str, Any]]:
+    with (target / ".lock").open("a") as lock:
         # Two runs at once must not write what dbt parsed over each other.
         fcntl.flock(lock, fcntl.LOCK_EX)
-        result = dbtRunner().invoke(["parse", *folders(TARGET_DIR)])
+        # The same file for every warehouse, or dbt would parse anew for each.
+        result = invoke(Path(BUILD_FILE), target, "parse")
+        if isinstance(result.exception, OSError):
+            raise result.exception
         if not result.success:
-            raise RuntimeError(f"dbt cannot parse the project: {result.exception}")
-        return result.result, json.loads((TARGET_DIR / "manifest.json").read_text("utf-8"))
+            # It reads the seeds as well, and does not say which one is at fault.
+            why = "\n".join(seeds.faults()) or result.exception
+            raise RuntimeError(f"dbt cannot parse the project: {why}")
+        return result.result, json.loads((target / "manifest.json").read_text("utf-8"))
 
 
-def build(database: Path, *arguments: str) -> DbtRun:
+def nodes() -> set[str]:
+    """What a build has to build or test: every seed, model and test of what is there."""
+    kinds = ("seed", "model", "test")
+    return {key for key, node in parsed()[1]["nodes"].items() if node["resource_type"] in kinds}
+
+
+def build(database: Path, select: str, exclude: str = "", *, artifacts: bool = False) -> DbtRun:
     """Run `dbt build` on a warehouse file, without the unit tests.
 
     Args:
         database: The build's warehouse file; nobody else has it open.
-        arguments: What to select.
+        select: What to build.
+        exclude: What of it to leave out.
+        artifacts: Whether the manifest and the results are written to the target folder, which
+            takes as long as a tenth of the models.
 
     Returns:
         The results; a failed node is in `failures`, dbt's own log stays quiet.
     """
-    from dbt.cli.main import dbtRunner
     from dbt_common.invocation import get_invocation_id
     from google.protobuf.json_format import MessageToDict
 
@@ -83,50 +109,90 @@ def build(database: Path, *arguments: str) -> DbtRun:
         if event.info.name in RESULT_EVENTS:
             events.append(MessageToDict(event, preserving_proto_field_name=True))
 
-    # Parsing points the variable to a file of its own, so it comes first.
-    manifest, target = parsed()[0], database.parent / "target"
-    os.environ["JIXIAO_BUILD_FILE"] = str(database)
-    result = dbtRunner(manifest=manifest, callbacks=[keep]).invoke(
-        [
-            "build",
-            *arguments,
-            *("--exclude-resource-type", "unit_test"),
-            *folders(target),
-        ]
+    target = database.parent / "target"
+    result = invoke(
+        database,
+        target,
+        *("build", "--write-json" if artifacts else "--no-write-json"),
+        *("--exclude-resource-type", "unit_test"),
+        # A test is left out only where all that it looks at is.
+        *("--indirect-selection", "cautious"),
+        *("--select", *select.split()),
+        *(("--exclude", *exclude.split()) if exclude else ()),
+        manifest=parsed()[0],
+        callbacks=[keep],
     )
     if result.exception is not None:
         raise RuntimeError(f"dbt: {result.exception}") from result.exception
-    failed = [r for r in result.result.results if str(r.status) in ("error", "fail")]
+    results = result.result.results
+    failed = [r for r in results if str(r.status) in ("error", "fail")]
     return DbtRun(
         invocation_id=get_invocation_id(),
+        built=sorted(r.node.unique_id for r in results if str(r.status) in ("success", "pass")),
         events=events,
         failures=[line for r in failed for line in _failure_lines(database, r)],
         target=target,
     )
 
 
-def folders(target: Path) -> list[str]:
-    """The options that say where dbt reads and writes, and that it keeps its own log to itself.
+def invoke(
+    database: Path,
+    target: Path,
+    *arguments: str,
+    manifest: Optional["Manifest"] = None,
+    callbacks: list[Callable[[Any], None]] | None = None,
+) -> Any:
+    """Run dbt in this process, on nothing but what the call says.
 
     Args:
-        target: Where it writes its artifacts.
+        database: The warehouse file that the project is about.
+        target: The folder where dbt writes its artifacts; it keeps its own log to itself.
+        arguments: The command and its options.
+        manifest: The parsed project; dbt parses it by default.
+        callbacks: What is called with each event.
+
+    Returns:
+        dbt's own result.
     """
-    return [
-        *("--log-level", "none", "--log-level-file", "none"),
-        *("--project-dir", str(PROJECT_DIR)),
-        *("--profiles-dir", str(PROJECT_DIR)),
-        *("--target-path", str(target)),
-        *("--log-path", str(target)),
-    ]
+    with _environment(database):
+        from dbt.cli.main import dbtRunner
+
+        return dbtRunner(manifest=manifest, callbacks=callbacks).invoke(
+            [
+                *arguments,
+                *("--log-level", "none", "--log-level-file", "none"),
+                *("--project-dir", str(PROJECT_DIR)),
+                *("--profiles-dir", str(PROJECT_DIR)),
+                *("--target", TARGET),
+                *("--target-path", str(target)),
+                *("--log-path", str(target)),
+            ]
+        )
+
+
+@contextmanager
+def _environment(database: Path) -> Iterator[None]:
+    """The environment that dbt sees: the warehouse file, and none of its own variables.
+
+    Each of its options has one (DBT_EMPTY, DBT_ENGINE_EMPTY), which would change what is built.
+    """
+    kept = dict(os.environ)
+    try:
+        for name in kept:
+            if name.startswith("DBT_"):
+                del os.environ[name]
+        os.environ["JIXIAO_BUILD_FILE"] = str(database)
+        yield
+    finally:
+        for name in set(os.environ) - set(kept):
+            del os.environ[name]
+        os.environ.update(kept)
 
 
 def _failure_lines(database: Path, result: Any) -> Iterator[str]:
     """What a failed node found: a test's own `message` for each row where it has one."""
     node = result.node
     said = " ".join(str(result.message).split())
-    if unreadable := UNREADABLE_SEED.search(said):
-        yield "{} row {} column {}: {}".format(node.original_file_path, *unreadable.groups())
-        return
     if str(result.status) != "fail":
         yield f"{node.name} ({node.original_file_path}): {said}"
         return

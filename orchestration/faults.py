@@ -1,13 +1,61 @@
-"""What keeps a year from being loaded."""
+"""What keeps a year from being published, or a command from its work."""
+
+import os
+import tempfile
+from pathlib import Path
 
 
-class LandingRefused(Exception):
-    """Faults that keep a year from being loaded.
+class Refused(Exception):
+    """Why a year is not published.
 
     Attributes:
-        reasons: One line for each fault: file, row, column, what was expected, what to do.
+        reasons: One line for each, with what to do.
     """
 
     def __init__(self, reasons: list[str]) -> None:
         super().__init__("\n".join(reasons))
         self.reasons = reasons
+
+
+class LandingRefused(Refused):
+    """Faults that keep a year from being loaded: file, row, column, what was expected."""
+
+
+class NotWhole(Refused):
+    """A build that its run has not done from the first step to the last."""
+
+
+class WrongSurroundings(Exception):
+    """A folder or setting that the work needs is not as it must be: one line, with what to do."""
+
+
+def in_a_line(error: BaseException) -> str:
+    """What an error says, in one line."""
+    if isinstance(error, OSError) and error.filename:
+        return f"{error.filename}: {error.strerror}"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+def keep_details(details: str, folder: Path) -> str:
+    """Write what helps to find a fault, such as a stack trace, into a file.
+
+    Args:
+        details: The text.
+        folder: Where to, into `failure.log`; where that cannot be written, the file is in the
+            temporary folder.
+
+    Returns:
+        Where it is, as people are told.
+    """
+    log = folder / "failure.log"
+    try:
+        try:
+            log.write_text(details, encoding="utf-8", errors="backslashreplace")
+            return f"details in {log}"
+        except OSError:
+            descriptor, name = tempfile.mkstemp(prefix="jixiao-failure-", suffix=".log")
+            with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as stream:
+                stream.write(details)
+            return f"details in {name}"
+    except OSError as error:
+        return f"details cannot be written: {log}: {error.strerror}"

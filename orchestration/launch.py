@@ -1,19 +1,25 @@
 """Running the yearly job in this process, as the jixiao command does."""
 
-import os
 from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
+from orchestration import seeds
 from orchestration.definitions import JOB, YEARS, build_definitions
+from orchestration.faults import WrongSurroundings, in_a_line, keep_details
+from orchestration.project import dagster_home
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
 
 def launch(
-    landing: Path, warehouse: Path, years: list[int], started_at: str | None = None
+    landing: Path,
+    warehouse: Path,
+    years: list[int],
+    started_at: str | None = None,
+    command: str = "jixiao run",
 ) -> dict[int, list[str]]:
     """Build and publish fiscal years one after the other; one that is refused leaves the others.
 
@@ -22,11 +28,15 @@ def launch(
         warehouse: The warehouse folder.
         years: The fiscal years.
         started_at: When the runs count as started, in ISO 8601; when they do by default.
+        command: What launches them, as the ledger has it.
 
     Returns:
         For each year the reasons why it was refused, one line each; none where it was published.
     """
-    job = build_definitions(str(landing), str(warehouse), started_at).resolve_job_def(JOB)
+    if faults := seeds.faults():
+        return {year: [f"{year} refused: {fault}" for fault in faults] for year in years}
+    definitions = build_definitions(str(landing), str(warehouse), started_at, command)
+    job = definitions.resolve_job_def(JOB)
     partitions = YEARS.get_partition_keys()
     outcomes: dict[int, list[str]] = {}
     with _instance() as instance:
@@ -49,7 +59,16 @@ def launch(
 
 def _instance() -> AbstractContextManager[dg.DagsterInstance | None]:
     """The instance that `dagster dev` shows, where there is one."""
-    return dg.DagsterInstance.get() if os.environ.get("DAGSTER_HOME") else nullcontext()
+    home = dagster_home()
+    if home is None:
+        return nullcontext()
+    try:
+        return dg.DagsterInstance.get()
+    except Exception as error:
+        raise WrongSurroundings(
+            f"DAGSTER_HOME {home}: no Dagster to record the run in ({in_a_line(error)}); correct "
+            f"{home / 'dagster.yaml'}, or unset DAGSTER_HOME"
+        ) from None
 
 
 def _reasons(year: int, warehouse: Path, result: dg.ExecuteInProcessResult) -> list[str]:
@@ -73,8 +92,10 @@ def _failure_lines(event: dg.DagsterEvent, warehouse: Path) -> list[str]:
     error = failure.error
     if "Interrupted" in (error.cls_name or ""):
         raise KeyboardInterrupt
-    log = warehouse / "failure.log"
-    log.write_text(error.to_string(), encoding="utf-8")
+    details = error.to_string()
     while error.cause:
         error = error.cause
-    return [f"{' '.join(error.message.split())} (details in {log})"]
+    said = " ".join(error.message.split())
+    if error.cls_name == WrongSurroundings.__name__:
+        return [said.partition(": ")[2]]
+    return [f"{said} ({keep_details(details, warehouse)})"]

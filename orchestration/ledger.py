@@ -2,6 +2,7 @@
 
 import hashlib
 import subprocess
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -9,66 +10,17 @@ from pathlib import Path
 
 import duckdb
 
+from orchestration import audit, duck
+from orchestration.faults import NotWhole
 from orchestration.project import PROJECT_DIR, SEEDS_DIR
 
-RUNS = {
-    "run_id": "varchar",
-    "fiscal_year": "integer",
-    "started_at": "timestamptz",
-    "published_at": "timestamptz",
-    "code_version": "varchar",
-    "seeds_sha256": "varchar",
-    "landing_sha256": "varchar",
-    "is_current": "boolean",
-    "outcome": "varchar",
-    "git_commit": "varchar",
-    "is_clean": "boolean",
-    "code_sha256": "varchar",
-    "seeds": "map(varchar, varchar)",
-    "packages": "map(varchar, varchar)",
-    "dbt_invocation_ids": "varchar[]",
-}
-RUN_FILES = {
-    "run_id": "varchar",
-    "fiscal_year": "integer",
-    "table_name": "varchar",
-    "source_file": "varchar",
-    "source_sha256": "varchar",
-}
+STEPS = ("load", "stage", "check_delivered", "score", "check_marts")
 PACKAGES = ("jixiao", "dbt-core", "dbt-duckdb", "duckdb", "dagster", "great-expectations")
 # What a result follows from beside the seeds and the landing files.
 CODE = ("dbt_project.yml", "expectations", "macros", "models", "orchestration", "profiles.yml")
 CODE_ENDINGS = {".jinja", ".py", ".sql", ".yml"}
 # What the year had before the build replaces it, to tell afterwards what has changed.
-PREVIOUS = {
-    "marts.fct_evaluations": {
-        "unit_code": "varchar",
-        "fiscal_year": "integer",
-        "rubric_id": "varchar",
-        "status": "varchar",
-        "total_score": "decimal(9,4)",
-        "grade": "varchar",
-    },
-    "marts.fct_indicator_scores": {
-        "unit_code": "varchar",
-        "fiscal_year": "integer",
-        "rubric_id": "varchar",
-        "indicator_code": "varchar",
-        "score": "decimal(9,4)",
-    },
-    "raw.corrections": {
-        "unit_code": "varchar",
-        "fiscal_year": "integer",
-        "table_name": "varchar",
-        "key": "varchar",
-        "column_name": "varchar",
-        "old_value": "varchar",
-        "new_value": "varchar",
-        "source_file": "varchar",
-        "source_row": "bigint",
-    },
-}
-UNIT_FILES = {"unit_code": "varchar", "fiscal_year": "integer", "source_file": "varchar"}
+PREVIOUS = ("marts.fct_evaluations", "marts.fct_indicator_scores", "raw.corrections")
 # SQL for the day of the running build, as its departments' calendar has it.
 RUN_DATE = """(
     select cast(max(started_at) at time zone 'Asia/Shanghai' as date)
@@ -77,34 +29,62 @@ RUN_DATE = """(
 )"""
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where a run's data comes from, and who launched it.
+
+    Attributes:
+        landing_root: The landing folder.
+        launched_by: The user.
+        launched_how: The command, or what of Dagster.
+    """
+
+    landing_root: str | None = None
+    launched_by: str | None = None
+    launched_how: str | None = None
+
+
 def start_run(
-    con: duckdb.DuckDBPyConnection, run_id: str, year: int, started_at: datetime | None = None
+    con: duckdb.DuckDBPyConnection,
+    run_id: str,
+    years: list[int],
+    started_at: datetime | None = None,
+    origin: Origin = Origin(),
 ) -> None:
-    """Enter a run into the ledger, say which year it makes anew, and keep what that year had.
+    """Enter a run into the ledger, say which years it makes anew, and keep what those had.
 
     Args:
         con: A connection to the build's warehouse file.
         run_id: The run.
-        year: Its fiscal year.
+        years: Its fiscal years.
         started_at: When it counts as started, for a run that repeats another; now by default.
+        origin: Where its data comes from, and who launched it.
+
+    Raises:
+        NotWhole: The run has been published already.
     """
-    ensure_table(con, "audit.runs", RUNS)
-    ensure_table(con, "audit.run_files", RUN_FILES)
-    con.execute("create or replace table audit.run_years (fiscal_year integer, run_id varchar)")
-    con.execute("insert into audit.run_years values (?, ?)", [year, run_id])
+    audit.ensure(con, "audit.runs", "audit.run_files")
+    if con.execute("from audit.runs where run_id = ?", [run_id]).fetchall():
+        raise NotWhole([f"run {run_id} has been published already; start a new run"])
+    con.execute("drop table if exists audit.run_years")
+    audit.ensure(con, "audit.run_years")
+    con.executemany(
+        "insert into audit.run_years values (?, ?, [], [])", [[year, run_id] for year in years]
+    )
     commit, is_clean = git_state(PROJECT_DIR)
     con.execute(
         """
         insert into audit.runs by name
         select
-            $run_id as run_id, $year as fiscal_year, coalesce($started_at, now()) as started_at,
+            run_id, fiscal_year, coalesce($started_at, now()) as started_at,
             $version as code_version, $seeds_sha256 as seeds_sha256, $commit as git_commit,
             $is_clean as is_clean, $code as code_sha256, $seeds as seeds, $packages as packages,
-            cast([] as varchar[]) as dbt_invocation_ids
+            cast([] as varchar[]) as dbt_invocation_ids, $landing_root as landing_root,
+            $launched_by as launched_by, $launched_how as launched_how
+        from audit.run_years
         """,
-        {
-            "run_id": run_id,
-            "year": year,
+        asdict(origin)
+        | {
             "started_at": started_at,
             "version": version("jixiao"),
             "seeds_sha256": seeds_sha256(),
@@ -115,7 +95,7 @@ def start_run(
             "packages": _map(package_versions()),
         },
     )
-    _keep_previous(con, year)
+    _keep_previous(con, years)
 
 
 def _map(values: dict[str, str]) -> dict[str, list[str]]:
@@ -123,23 +103,23 @@ def _map(values: dict[str, str]) -> dict[str, list[str]]:
     return {"key": list(values), "value": list(values.values())}
 
 
-def _keep_previous(con: duckdb.DuckDBPyConnection, year: int) -> None:
+def _keep_previous(con: duckdb.DuckDBPyConnection, years: list[int]) -> None:
     con.execute("drop schema if exists previous cascade")
-    for name, columns in PREVIOUS.items():
+    audit.ensure(con, *audit.tables_of("previous"))
+    for name in PREVIOUS:
         schema, table = name.split(".")
-        ensure_table(con, f"previous.{table}", columns)
         if table in _tables(con, schema):
+            listed = ", ".join(audit.columns(f"previous.{table}"))
             con.execute(
                 f"insert into previous.{table} by name "
-                f"select {', '.join(columns)} from {name} where fiscal_year = ?",
-                [year],
+                f"select {listed} from {name} where list_contains(?, fiscal_year)",
+                [years],
             )
-    ensure_table(con, "previous.unit_files", UNIT_FILES)
-    _add_unit_files(con, year)
+    _add_unit_files(con)
 
 
-def _add_unit_files(con: duckdb.DuckDBPyConnection, year: int) -> None:
-    """Note which of the year's files hold rows of which departments, as they are loaded now."""
+def _add_unit_files(con: duckdb.DuckDBPyConnection) -> None:
+    """Note which files of the years made anew hold rows of which departments, as loaded now."""
     tables = [f"raw.{table}" for table in _tables(con, "raw")]
     if "rejected_rows" in _tables(con, "audit"):
         tables.append("audit.rejected_rows")
@@ -147,11 +127,11 @@ def _add_unit_files(con: duckdb.DuckDBPyConnection, year: int) -> None:
         con.execute(
             f"""
             insert into previous.unit_files by name
-            select unit_code, fiscal_year, source_file from {table} where fiscal_year = $year
+            select unit_code, fiscal_year, source_file
+            from {table} semi join audit.run_years using (fiscal_year)
             except
             from previous.unit_files
-            """,
-            {"year": year},
+            """
         )
 
 
@@ -180,46 +160,53 @@ def loaded(con: duckdb.DuckDBPyConnection) -> None:
         from audit.loads inner join audit.run_years using (fiscal_year)
         """
     )
-    for (year,) in con.execute("select fiscal_year from audit.run_years").fetchall():
-        _add_unit_files(con, year)
+    _add_unit_files(con)
 
 
-def invoked(con: duckdb.DuckDBPyConnection, invocation_id: str) -> None:
+def invoked(
+    con: duckdb.DuckDBPyConnection, run_id: str, invocation_id: str, nodes: list[str]
+) -> None:
     """Note an invocation of dbt by the running build.
 
     Args:
         con: A connection to the build's warehouse file.
+        run_id: The run.
         invocation_id: dbt's own id of it.
+        nodes: The nodes that it built or tested without a failure.
     """
     con.execute(
         """
-        update audit.runs set dbt_invocation_ids = list_append(dbt_invocation_ids, ?)
-        where run_id = (select run_id from audit.run_years)
+        update audit.runs set dbt_invocation_ids = list_append(dbt_invocation_ids, $invocation_id)
+        where run_id = $run_id
         """,
-        [invocation_id],
+        {"run_id": run_id, "invocation_id": invocation_id},
+    )
+    con.execute(
+        "update audit.run_years set nodes = list_concat(nodes, $nodes) where run_id = $run_id",
+        {"run_id": run_id, "nodes": nodes},
     )
 
 
-def ensure_table(con: duckdb.DuckDBPyConnection, name: str, columns: dict[str, str]) -> None:
-    """Create a table, or add the columns that one from an earlier version does not have yet.
+def did(con: duckdb.DuckDBPyConnection, run_id: str, step: str) -> None:
+    """Note that the running build has done a step.
 
     Args:
         con: A connection to the build's warehouse file.
-        name: Schema and table.
-        columns: DuckDB types by column name.
+        run_id: The run.
+        step: The step.
     """
-    con.execute(f"create schema if not exists {name.split('.')[0]}")
-    listed = ", ".join(f'"{column}" {kind}' for column, kind in columns.items())
-    con.execute(f"create table if not exists {name} ({listed})")
-    for column, kind in columns.items():
-        con.execute(f'alter table {name} add column if not exists "{column}" {kind}')
+    con.execute(
+        "update audit.run_years set steps = list_append(steps, $step) where run_id = $run_id",
+        {"run_id": run_id, "step": step},
+    )
 
 
-def end_run(con: duckdb.DuckDBPyConnection) -> None:
+def end_run(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
     """Note that the build's checks have passed and it is being published, and from which files.
 
     Args:
         con: A connection to the build's warehouse file.
+        run_id: The run.
     """
     con.execute(
         """
@@ -239,8 +226,9 @@ def end_run(con: duckdb.DuckDBPyConnection) -> None:
                 from audit.loads
                 where loads.fiscal_year = runs.fiscal_year
             )
-        where run_id = (select run_id from audit.run_years)
-        """
+        where run_id = ?
+        """,
+        [run_id],
     )
     con.execute(
         """
@@ -263,8 +251,9 @@ def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
     Returns:
         A sentence for each such year and cause, in order.
     """
+    inputs = duck.files(SEEDS_DIR / "measure_inputs.csv")
     rows = con.execute(
-        """
+        f"""
         with runs as (
             select fiscal_year, published_at, seeds_sha256, landing_sha256
             from audit.runs
@@ -275,7 +264,7 @@ def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
         ),
         read_years as (
             select distinct latest.fiscal_year, latest.fiscal_year + year_offset as read_year
-            from latest cross join read_csv($inputs)
+            from latest cross join read_csv({inputs}, hive_partitioning = false)
             where year_offset != 0
         ),
         read_then as (
@@ -304,7 +293,7 @@ def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
         where read_then.landing_sha256 is distinct from latest.landing_sha256
         order by all
         """,
-        {"inputs": str(SEEDS_DIR / "measure_inputs.csv"), "seeds": seeds_sha256()},
+        {"seeds": seeds_sha256()},
     ).fetchall()
     return [
         f"{year} is out of date: {cause}; jixiao run --year {year} brings it up to date"

@@ -5,10 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from orchestration.faults import WrongSurroundings
+
 PROJECT_DIR = Path(__file__).resolve().parent.parent
 CONTRACT_FILE = PROJECT_DIR / "models" / "staging" / "raw.yml"
+AUDIT_FILE = PROJECT_DIR / "models" / "staging" / "audit.yml"
+DBT_PROJECT_FILE = PROJECT_DIR / "dbt_project.yml"
 SEEDS_DIR = PROJECT_DIR / "seeds"
-TARGET_DIR = PROJECT_DIR / "target"
+# The two departments that are shipped; nothing is ever written there.
+EXAMPLE_DIR = PROJECT_DIR / "data" / "landing"
+# What a build writes to, in a folder of its own. Parsed models and views hold the name.
+BUILD_FILE = "warehouse.duckdb"
 
 
 @dataclass(frozen=True)
@@ -25,11 +32,44 @@ class Folders:
 
     @classmethod
     def from_environment(cls) -> "Folders":
-        """As JIXIAO_LANDING and JIXIAO_WAREHOUSE say, else `data/landing` and `warehouse`."""
+        """As JIXIAO_LANDING and JIXIAO_WAREHOUSE say, else of the project.
+
+        There it is `landing`, or where nobody has made that the shipped example in `data/landing`,
+        and `warehouse`.
+        """
+        own = PROJECT_DIR / "landing"
+        default = own if own.exists() else EXAMPLE_DIR
         return cls(
-            landing=Path(os.environ.get("JIXIAO_LANDING") or PROJECT_DIR / "data" / "landing"),
+            landing=Path(os.environ.get("JIXIAO_LANDING") or default),
             warehouse=Path(os.environ.get("JIXIAO_WAREHOUSE") or PROJECT_DIR / "warehouse"),
         )
+
+
+def target_dir() -> Path:
+    """Where dbt keeps what it parsed: as JIXIAO_TARGET says, else `target` of the project."""
+    return Path(os.environ.get("JIXIAO_TARGET") or PROJECT_DIR / "target").absolute()
+
+
+def sandbox_file() -> Path:
+    """The DuckDB file of the target `dev` in profiles.yml."""
+    return target_dir() / "sandbox" / BUILD_FILE
+
+
+def dagster_home() -> Path | None:
+    """The folder of the Dagster that a run shows in; none where none is set.
+
+    Raises:
+        WrongSurroundings: It is no folder, or not named whole.
+    """
+    home = os.environ.get("DAGSTER_HOME")
+    if not home:
+        return None
+    if not Path(home).is_absolute() or not Path(home).is_dir():
+        raise WrongSurroundings(
+            f"DAGSTER_HOME {home}: no folder named by its whole path; correct it, or unset it to "
+            "run without Dagster's records"
+        )
+    return Path(home)
 
 
 def lineage_settings() -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Whether what is published is what its inputs give: checked by checksum and by building again."""
 
-import hashlib
 import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,8 +9,10 @@ from tempfile import TemporaryDirectory
 
 import duckdb
 
-from orchestration import ledger
+from orchestration import audit, duck, ledger
+from orchestration.faults import in_a_line
 from orchestration.project import SEEDS_DIR
+from orchestration.publication import chain
 
 logger = logging.getLogger("jixiao")
 
@@ -57,17 +58,20 @@ class Run:
         return f"run {self.run_id[:8]} of {self.fiscal_year}"
 
 
-def differences(landing: Path, warehouse: Path, run_id: str | None = None) -> list[str]:
+def differences(
+    landing: Path, warehouse: Path, run_id: str | None = None, heads: Path | None = None
+) -> list[str]:
     """Compare what is published with what its inputs give when they are built again.
 
     Args:
         landing: The landing folder.
         warehouse: The warehouse folder.
         run_id: A run, or how its id begins; the current run of every published year by default.
+        heads: The file that the heads of publications were appended to, if any.
 
     Returns:
-        A line for each input that is not as it was, and for each table and row that differs; none
-        where all is the same.
+        A line for each file that is not as it was published, each input that is not as it was, and
+        each table, row and page that differs; none where all is the same.
 
     Raises:
         NotPublished: There is no such run, or nothing is published.
@@ -76,8 +80,40 @@ def differences(landing: Path, warehouse: Path, run_id: str | None = None) -> li
     if not (published / "scores.duckdb").is_file():
         raise NotPublished(f"{published}: nothing is published there; jixiao run publishes")
     publication = published.resolve()
+    sealed = chain.differences(warehouse, publication.name, _ledger(publication), heads)
+    try:
+        return [*_from_rebuild(landing, warehouse, publication, run_id), *sealed]
+    except (NotPublished, duckdb.Error) as error:
+        # What somebody has changed may be what the comparison needs.
+        if not sealed:
+            raise
+        return [*sealed, f"nothing more can be compared: {in_a_line(error)}"]
+
+
+def _ledger(publication: Path) -> list[tuple[str, int]]:
+    """The run and year of each entry of a publication's ledger; none where it cannot be read."""
     with duckdb.connect() as con:
-        _attach(con, "ledger", publication / "scores.duckdb")
+        try:
+            duck.attach(con, publication / "scores.duckdb", "ledger")
+            con.execute("select run_id, fiscal_year from ledger.audit.runs")
+        except duckdb.Error:
+            return []
+        runs: list[tuple[str, int]] = con.fetchall()
+    return runs
+
+
+def _from_rebuild(
+    landing: Path, warehouse: Path, publication: Path, run_id: str | None
+) -> list[str]:
+    """What differs from what the inputs give, or which inputs are not as they were."""
+    with duckdb.connect() as con:
+        try:
+            duck.attach(con, publication / "scores.duckdb", "ledger")
+        except duckdb.Error as error:
+            raise NotPublished(
+                f"{publication / 'scores.duckdb'}: cannot be read ({in_a_line(error)}); "
+                "jixiao run publishes anew"
+            ) from None
         targets = _targets(con, run_id)
         replays = _replays(con, targets)
         files = [line for run in replays for line in _changed_files(con, landing, run)]
@@ -99,21 +135,13 @@ def differences(landing: Path, warehouse: Path, run_id: str | None = None) -> li
         return lines + (refused or _compare(publication, Path(folder), warehouse, targets))
 
 
-def _attach(con: duckdb.DuckDBPyConnection, name: str, file: Path) -> None:
-    con.execute(f"attach '{_literal(file)}' as {name} (read_only)")
-
-
-def _literal(text: object) -> str:
-    return str(text).replace("'", "''")
-
-
 def _targets(con: duckdb.DuckDBPyConnection, run_id: str | None) -> list[Run]:
     """The runs to verify, in the order in which they were published."""
     columns = {name for (name,) in con.execute(
         "select column_name from duckdb_columns() "
         "where database_name = 'ledger' and schema_name = 'audit' and table_name = 'runs'"
     ).fetchall()}  # fmt: skip
-    if not set(ledger.RUNS) <= columns:
+    if not set(audit.columns("audit.runs")) <= columns:
         raise NotPublished(
             "what is published comes from a version that did not record its inputs; "
             "jixiao run publishes it anew"
@@ -149,6 +177,7 @@ def _replays(con: duckdb.DuckDBPyConnection, targets: list[Run]) -> list[Run]:
     con.executemany(
         "insert into targets values (?, ?)", [[r.run_id, r.fiscal_year] for r in targets]
     )
+    inputs = duck.files(SEEDS_DIR / "measure_inputs.csv")
     return _runs(
         con,
         f"""
@@ -158,7 +187,7 @@ def _replays(con: duckdb.DuckDBPyConnection, targets: list[Run]) -> list[Run]:
         cross join (
             select 0 as year_offset
             union
-            select year_offset from read_csv('{_literal(SEEDS_DIR / "measure_inputs.csv")}')
+            select year_offset from read_csv({inputs}, hive_partitioning = false)
         )
         inner join ledger.audit.runs as read
             on read.fiscal_year = target.fiscal_year + year_offset
@@ -178,7 +207,7 @@ def _changed_files(con: duckdb.DuckDBPyConnection, landing: Path, run: Run) -> I
         ).fetchall()
     )
     # Imported late: reading workbooks takes a while to import.
-    from orchestration.files import find_files
+    from orchestration.landing.files import find_files
 
     folder = landing / str(run.fiscal_year)
     found, faults = find_files(landing, run.fiscal_year) if folder.is_dir() else ([], [])
@@ -186,16 +215,11 @@ def _changed_files(con: duckdb.DuckDBPyConnection, landing: Path, run: Run) -> I
     for name, sha256 in sorted(then.items()):
         if name not in now:
             yield f"{name}: gone; {run.told} was loaded from it"
-        elif _sha256(now[name]) != sha256:
+        elif chain.sha256(now[name]) != sha256:
             yield f"{name}: not the file that {run.told} was loaded from"
     for name in sorted(set(now) - set(then)):
         yield f"{name}: new; {run.told} was not loaded from it"
     yield from faults
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _changed_code(run: Run) -> Iterator[str]:
@@ -223,7 +247,9 @@ def _rebuild(landing: Path, folder: Path, runs: list[Run]) -> list[str]:
 
     for run in runs:
         logger.info("%s is built again", run.told)
-        reasons = launch(landing, folder, [run.fiscal_year], run.started_at.isoformat())
+        reasons = launch(
+            landing, folder, [run.fiscal_year], run.started_at.isoformat(), command="jixiao verify"
+        )
         if any(reasons.values()):
             return [line for lines in reasons.values() for line in lines]
     return []
@@ -235,15 +261,19 @@ def _compare(publication: Path, folder: Path, warehouse: Path, targets: list[Run
     state = warehouse / "states" / f"{publication.name}.duckdb"
     lines: list[str] = []
     with duckdb.connect() as con:
-        _attach(con, "published", publication / "scores.duckdb")
-        _attach(con, "rebuilt", folder / "published" / "scores.duckdb")
+        duck.attach(con, publication / "scores.duckdb", "published")
+        duck.attach(con, folder / "published" / "scores.duckdb", "rebuilt")
         if state.is_file():
-            _attach(con, "state", state)
+            duck.attach(con, state, "state")
         # Seeds are published as the latest run had them.
         ((latest,),) = con.execute(
             "select arg_max(run_id, published_at) from published.audit.runs"
         ).fetchall()
         has_latest = latest in {run.run_id for run in targets}
+        lines += _strange_relations(con)
+        lines += _changed_comments(con)
+        lines += _changed_pages(con, publication, folder / "published", targets)
+        lines += _changed_validations(publication, folder / "published", targets)
         for table, columns in _tables(con, "rebuilt").items():
             has_year = "fiscal_year" in columns
             where = f"where fiscal_year in ({years})" if has_year else ""
@@ -251,7 +281,10 @@ def _compare(publication: Path, folder: Path, warehouse: Path, targets: list[Run
             ignored: tuple[str, ...] = MAY_DIFFER
             if table in OF_THE_RUN:
                 # It cannot be made again, but the builder has kept what it published.
-                if not (state.is_file() and table in _tables(con, "state")):
+                if not state.is_file():
+                    continue
+                if table not in _tables(con, "state"):
+                    lines.append(f"{table}: gone from the builder's state")
                     continue
                 where, expected, told, ignored = "", "state", "the builder's state", ()
             elif not has_year and not has_latest:
@@ -270,13 +303,98 @@ def _compare(publication: Path, folder: Path, warehouse: Path, targets: list[Run
     return lines
 
 
+def _strange_relations(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Tables and views that are published, but that no build makes."""
+    strange = sorted(set(_tables(con, "published")) - set(_tables(con, "rebuilt")))
+    return [f"{name}: published, but not in the rebuild" for name in strange]
+
+
+def _changed_comments(con: duckdb.DuckDBPyConnection) -> list[str]:
+    """Tables and columns that both have, with another comment than in the rebuild."""
+    rows = con.execute(
+        """
+        with comments as (
+            select database_name, schema_name || '.' || table_name as name, comment
+            from duckdb_tables()
+            union all
+            select
+                database_name, schema_name || '.' || table_name || '.' || column_name as name,
+                comment
+            from duckdb_columns()
+        )
+
+        select published.name
+        from comments as published
+        inner join comments as rebuilt using (name)
+        where
+            published.database_name = 'published'
+            and rebuilt.database_name = 'rebuilt'
+            and published.comment is distinct from rebuilt.comment
+        order by published.name
+        """
+    ).fetchall()
+    return [f"{name}: another comment than in the rebuild" for (name,) in rows]
+
+
+def _changed_pages(
+    con: duckdb.DuckDBPyConnection, publication: Path, rebuilt: Path, targets: list[Run]
+) -> Iterator[str]:
+    """The pages of the years that were built again, but for which run it was and when."""
+    years = {
+        database: {year for _, year, _ in _published_runs(con, database)}
+        for database in ("published", "rebuilt")
+    }
+    names = [f"{run.fiscal_year}{of}.html" for run in targets for of in ("", "-departments")]
+    if years["published"] == years["rebuilt"]:
+        names.append("index.html")
+    for name in names:
+        page, expected = publication / "data_docs" / name, rebuilt / "data_docs" / name
+        if not page.is_file():
+            yield f"data_docs/{name}: gone"
+        elif _page(con, "published", page) != _page(con, "rebuilt", expected):
+            yield f"data_docs/{name}: differs from the rebuild"
+
+
+def _changed_validations(publication: Path, rebuilt: Path, targets: list[Run]) -> Iterator[str]:
+    """The results of the checkpoints of the years that were built again."""
+    for run in targets:
+        for expected in sorted((rebuilt / "validations" / str(run.fiscal_year)).iterdir()):
+            name = expected.relative_to(rebuilt)
+            if not (publication / name).is_file():
+                yield f"{name}: gone"
+            elif (publication / name).read_bytes() != expected.read_bytes():
+                yield f"{name}: differs from the rebuild"
+
+
+def _page(con: duckdb.DuckDBPyConnection, database: str, path: Path) -> str:
+    text = path.read_text("utf-8", errors="replace")
+    for run_id, _, published_at in _published_runs(con, database):
+        for own, told in ((run_id, "run"), (f">{run_id[:8]}<", ">run<"), (published_at, "then")):
+            text = text.replace(own, told)
+    return text
+
+
+def _published_runs(con: duckdb.DuckDBPyConnection, database: str) -> list[tuple[str, int, str]]:
+    """The run, year and time of each publication, as its pages tell them."""
+    rows: list[tuple[str, int, str]] = con.execute(
+        f"""
+        select
+            run_id, fiscal_year,
+            strftime(published_at at time zone 'Asia/Shanghai', '%Y-%m-%d %H:%M')
+        from {database}.audit.runs
+        where published_at is not null
+        """
+    ).fetchall()
+    return rows
+
+
 def _tables(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[str]]:
-    """The columns of each published table of a database."""
+    """The columns of each table and view of a database."""
     rows = con.execute(
         """
         select schema_name || '.' || table_name, list(column_name order by column_index)
         from duckdb_columns()
-        where database_name = ? and schema_name in ('audit', 'marts') and not internal
+        where database_name = ? and not internal
         group by all order by all
         """,
         [database],
@@ -309,12 +427,21 @@ class _Comparison:
         told = f"parquet/{folder.name}"
         if not any(folder.rglob("*.parquet")):
             return [f"{told}: gone"]
-        actual = (
-            f"from read_parquet('{_literal(folder)}/**/*.parquet', hive_partitioning = true, "
-            f"hive_types = {{'fiscal_year': integer}}) {where}"
-        )
-        if "fiscal_year" not in self.columns:
-            actual = f"from read_parquet('{_literal(folder)}/*.parquet')"
+        if "fiscal_year" in self.columns:
+            # By hand, as the reader would also take folders above these for partitions.
+            actual = f"""from (
+                select
+                    columns(lambda c: c not in ('filename', 'fiscal_year')),
+                    cast(regexp_extract(filename, 'fiscal_year=(\\d+)/[^/]*$', 1) as integer)
+                        as fiscal_year
+                from read_parquet(
+                    {duck.files(folder, "/*/*.parquet")}, hive_partitioning = false,
+                    filename = true
+                )
+            ) {where}"""
+        else:
+            files = duck.files(folder, "/*.parquet")
+            actual = f"from read_parquet({files}, hive_partitioning = false)"
         try:
             found = [name for name, *_ in self.con.execute(f"describe {actual}").fetchall()]
         except duckdb.Error as error:
@@ -335,7 +462,7 @@ class _Comparison:
             return [f"{told}: other columns than in {self.source}: {', '.join(strange)}"]
         columns = [name for name in self.columns if name not in self.ignored]
         key = _key(self.table) or columns
-        listed = _names(columns)
+        listed = duck.names(columns)
         self.con.execute(
             f"""
             create or replace temp table strays as
@@ -349,7 +476,7 @@ class _Comparison:
             """
         )
         ((count,),) = self.con.execute(
-            f"select count(*) from (select distinct {_names(key)} from strays)"
+            f"select count(*) from (select distinct {duck.names(key)} from strays)"
         ).fetchall()
         if not count:
             return []
@@ -361,13 +488,13 @@ class _Comparison:
     def _shown(self, columns: list[str], key: list[str], count: int) -> Iterator[str]:
         """The first keys that differ, column by column."""
         values = ", ".join(
-            f"list(coalesce(cast({_names([name])} as varchar), '(empty)') order by side)"
+            f"list(coalesce(cast({duck.names([name])} as varchar), '(empty)') order by side)"
             for name in columns
         )
         rows = self.con.execute(
             f"""
-            select {_names(key)}, list(side order by side), {values} from strays
-            group by {_names(key)} order by {_names(key)} limit {SHOWN_ROWS}
+            select {duck.names(key)}, list(side order by side), {values} from strays
+            group by {duck.names(key)} order by {duck.names(key)} limit {SHOWN_ROWS}
             """
         ).fetchall()
         for row in rows:
@@ -383,10 +510,6 @@ class _Comparison:
                         yield f"  {named}: {name} is {pair[0]}, in {self.source} {pair[-1]}"
         if count > SHOWN_ROWS:
             yield f"  and {count - SHOWN_ROWS} more"
-
-
-def _names(columns: list[str]) -> str:
-    return ", ".join(f'"{name}"' for name in columns)
 
 
 def _key(table: str) -> list[str]:

@@ -1,9 +1,13 @@
 """What the tests share: builds of the pipeline in this process, each in a folder of its own."""
 
+import atexit
+import fcntl
+import os
+import re
 import shutil
 import subprocess
 import sys
-import warnings
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,9 +15,26 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.project import PROJECT_DIR
+from orchestration.project import EXAMPLE_DIR, PROJECT_DIR
 
-LANDING = PROJECT_DIR / "data" / "landing"
+
+def _example() -> Path:
+    """The shipped example without what a user has put beside it: the files that its page lists.
+
+    All processes share one copy, which the first of them makes and removes.
+    """
+    name = "JIXIAO_TEST_LANDING"
+    if name not in os.environ:
+        os.environ[name] = tempfile.mkdtemp(prefix="jixiao-example-")
+        atexit.register(shutil.rmtree, os.environ[name])
+        page = (EXAMPLE_DIR.parent / "README.md").read_text("utf-8")
+        (Path(os.environ[name]) / "2023").mkdir()
+        for table in re.findall(r"^\| `(\w+)` \(\d+\) \|", page, re.MULTILINE):
+            shutil.copy(EXAMPLE_DIR / "2023" / f"{table}.csv", Path(os.environ[name]) / "2023")
+    return Path(os.environ[name]).resolve()
+
+
+LANDING = _example()
 DEPARTMENTS = "unit_code,fiscal_year,unit_name,unit_type,parent_unit_code,city,district\n"
 
 
@@ -45,21 +66,100 @@ class Published:
         return {name: self.rows(f"from {name} order by all") for (name,) in names}
 
 
+# Fixtures that build the pipeline.
+BUILDING = {"two_departments", "both_years", "two_years", "published", "project"}
+_may_build = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what builds, so that the rest can be run by itself."""
+    for item in items:
+        if BUILDING & {*getattr(item, "fixturenames", ())}:
+            item.add_marker(pytest.mark.builds)
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    global _may_build
+    _may_build = item.get_closest_marker("builds") is not None
+
+
 def build(landing: Path, warehouse: Path, *years: int) -> dict[int, list[str]]:
     """Run the pipeline in this process; the reasons why a year was refused."""
-    from orchestration.files import landing_years
+    assert _may_build, "what builds is marked with pytest.mark.builds"
+    from orchestration.landing.files import landing_years
     from orchestration.launch import launch
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        return launch(landing, warehouse, list(years) or landing_years(landing))
+    return launch(landing, warehouse, list(years) or landing_years(landing))
+
+
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
+    """A folder that the first of all processes to ask for it makes."""
+    shared = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        shared = shared.parent
+    folder = shared / name
+    with (shared / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            folder.mkdir()
+            make(folder)
+            (folder / "made").touch()
+    return folder
 
 
 @pytest.fixture(scope="session")
 def two_departments(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """The shipped landing folder, built and published."""
-    warehouse = tmp_path_factory.mktemp("two_departments")
-    assert build(LANDING, warehouse) == {2023: []}
+    """The shipped landing folder, built and published once for all processes; not to be changed."""
+
+    def make(folder: Path) -> None:
+        assert build(LANDING, folder / "warehouse") == {2023: []}
+
+    return Published(once(tmp_path_factory, "two_departments", make) / "warehouse")
+
+
+class TwoYears(Published):
+    """The shipped year, and the same figures delivered as 2024 but for Yantian's budget.
+
+    Attributes:
+        landing: Where both are.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "warehouse")
+        self.landing = folder / "landing"
+
+
+@pytest.fixture(scope="session")
+def both_years(tmp_path_factory: pytest.TempPathFactory, two_departments: Published) -> TwoYears:
+    """Two years, built and published once for all processes; not to be changed."""
+
+    def make(folder: Path) -> None:
+        shutil.copytree(LANDING, folder / "landing")
+        shutil.copytree(two_departments.warehouse, folder / "warehouse", symlinks=True)
+        budgets = shift_year(folder / "landing", 2023, 2024) / "budgets.csv"
+        text = budgets.read_text("utf-8")
+        for was, now in (("total,521.35,", "total,600,"), ("project,141,", "project,219.65,")):
+            assert text.count(was) == 1
+            text = text.replace(was, now)
+        budgets.write_text(text, "utf-8")
+        assert build(folder / "landing", folder / "warehouse", 2024) == {2024: []}
+
+    return TwoYears(once(tmp_path_factory, "both_years", make))
+
+
+@pytest.fixture
+def two_years(both_years: TwoYears, tmp_path: Path) -> TwoYears:
+    """A copy of two years, to build on or to change."""
+    for name in ("landing", "warehouse"):
+        shutil.copytree(both_years.landing.parent / name, tmp_path / name, symlinks=True)
+    return TwoYears(tmp_path)
+
+
+@pytest.fixture
+def published(two_departments: Published, tmp_path: Path) -> Published:
+    """A copy of what the shipped landing folder gives, to build on or to change."""
+    warehouse = tmp_path / "warehouse"
+    shutil.copytree(two_departments.warehouse, warehouse, symlinks=True)
     return Published(warehouse)
 
 
@@ -72,11 +172,15 @@ def landing(tmp_path: Path) -> Path:
 @pytest.fixture
 def project(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     """A copy of the project, to change its seeds; call it to run the jixiao command there."""
-    copy = tmp_path / "project"
+    return copy_of_the_project(tmp_path / "project")
+
+
+def copy_of_the_project(copy: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Copy what runs of the project; what is returned runs the jixiao command there."""
     shutil.copytree(
         PROJECT_DIR,
         copy,
-        ignore=shutil.ignore_patterns(".*", "warehouse", "target", "__pycache__", "tests"),
+        ignore=_not_of_the_project,
     )
     shutil.copytree(PROJECT_DIR / "tests" / "dbt", copy / "tests" / "dbt")
 
@@ -85,6 +189,11 @@ def project(tmp_path: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]
 
     run.folder = copy  # type: ignore[attr-defined]
     return run
+
+
+def _not_of_the_project(folder: str, names: list[str]) -> set[str]:
+    of_the_user = {"landing", "warehouse", "target", "tests"} if Path(folder) == PROJECT_DIR else ()
+    return {name for name in names if name[0] == "." or name == "__pycache__"} | {*of_the_user}
 
 
 def jixiao(*arguments: str, cwd: Path = PROJECT_DIR) -> "subprocess.CompletedProcess[str]":
@@ -101,6 +210,7 @@ def jixiao(*arguments: str, cwd: Path = PROJECT_DIR) -> "subprocess.CompletedPro
 @pytest.fixture
 def con() -> Iterator[duckdb.DuckDBPyConnection]:
     with duckdb.connect() as connection:
+        connection.execute("set lambda_syntax = 'DISABLE_SINGLE_ARROW'")
         yield connection
 
 
@@ -136,9 +246,11 @@ def shift_year(landing: Path, year: int, to: int) -> Path:
 
 @pytest.fixture(autouse=True)
 def _no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Nothing that the user has set, and nothing that he has to deliver."""
+    monkeypatch.setenv("JIXIAO_LANDING", str(LANDING))
     for name in (
-        *("JIXIAO_LANDING", "JIXIAO_WAREHOUSE", "DAGSTER_HOME"),
-        *("JIXIAO_COLUMN_LINEAGE", "JIXIAO_OPENLINEAGE_FILE"),
+        *("JIXIAO_WAREHOUSE", "JIXIAO_TARGET", "DAGSTER_HOME"),
+        *("JIXIAO_COLUMN_LINEAGE", "JIXIAO_OPENLINEAGE_FILE", "JIXIAO_HEADS_FILE"),
     ):
         monkeypatch.delenv(name, raising=False)
     yield

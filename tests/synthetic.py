@@ -10,7 +10,7 @@ from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
-from orchestration.contract import landing_contract
+from orchestration.landing.contract import landing_contract
 from tests.reference import ECONOMIC, ESTABLISHMENT, LINES, QUARTERS, THREE_PUBLIC, read
 
 Cell = str | int | Decimal

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import report
 from orchestration.project import SEEDS_DIR
+from orchestration.publication import summary
 from tests.conftest import LANDING, Published, build
 from tests.reference import DEFINED, Rubric, departments, fraction, read
 from tests.synthetic import Generator
+
+pytestmark = pytest.mark.builds
 
 DEPARTMENTS = 400
 
@@ -104,7 +106,7 @@ def test_a_city_is_shown_in_summary(
     synthetic: tuple[Path, Published], capsys: pytest.CaptureFixture[str]
 ) -> None:
     _, published = synthetic
-    assert report.show(published.warehouse, [2023])
+    assert summary.show(published.warehouse, [2023])
     out = capsys.readouterr().out
     lines = [line.split() for line in out.splitlines() if line.startswith("2023  ")]
     counts = published.rows(
@@ -114,7 +116,7 @@ def test_a_city_is_shown_in_summary(
     assert [line[1] for line in lines] == ["nanshan_2023", "yantian_2023", "shenzhen_2023"]
     assert [(int(line[3]), int(line[4])) for line in lines[-1:]] == counts
     # The reasons of the first departments, and where the others are.
-    assert sum("缺少：" in line for line in out.splitlines()) == report.SHOWN_REASONS
+    assert sum("缺少：" in line for line in out.splitlines()) == summary.SHOWN_REASONS
     assert "more: marts.fct_evaluations, status_reason" in out
 
 

@@ -1,5 +1,6 @@
 """The jixiao command: exit statuses, and what it tells a person."""
 
+import re
 import shutil
 import subprocess
 import sys
@@ -9,15 +10,27 @@ from pathlib import Path
 import pytest
 
 from orchestration import cli, launch
-from orchestration.project import PROJECT_DIR
+from orchestration import project as settings
+from orchestration.project import BUILD_FILE, EXAMPLE_DIR, PROJECT_DIR, Folders
+from orchestration.publication.folder import Warehouse
 from tests.conftest import LANDING, Published, append_rows, jixiao, shift_year
+from tests.test_docs import FENCE
+
+# Times, the folder and the checksum differ from run to run.
+OF_THE_RUN = re.compile(r" +[0-9.]+ s  | from \S+|\S*warehouse/published|[0-9a-f]{64}")
 
 
+@pytest.mark.builds
 def test_published(tmp_path: Path) -> None:
     run = jixiao("run", "--warehouse", str(tmp_path / "warehouse"))
     assert run.returncode == 0, run.stderr
-    for shown in ("96.57", "97.47", "-0.90", "96.08", "+0.00", "96.63", "优"):
-        assert shown in run.stdout
+    said = (run.stderr + run.stdout).splitlines()
+    readme = FENCE.findall((PROJECT_DIR / "README.md").read_text("utf-8"))
+    (shown,) = (text.splitlines() for _, text in readme if text.startswith("jixiao: 2023 from "))
+    (warnings,) = (text.splitlines() for _, text in readme if text.endswith("\n…\n"))
+    told = [OF_THE_RUN.sub("…", line) for line in said]
+    assert told[: len(shown)] == [OF_THE_RUN.sub("…", line) for line in shown]
+    assert told[len(shown) :][: len(warnings) - 1] == warnings[:-1]
     steps = [line.split()[1] for line in run.stderr.splitlines() if line.startswith("2023  ")]
     assert steps == ["load", "stage", "check_delivered", "score", "check_marts", "publish"]
     # One line a step, and nothing of the engines' own talk.
@@ -28,13 +41,15 @@ def test_published(tmp_path: Path) -> None:
     ("arguments", "message"),
     [
         (["run", "--year", "1999"], "the landing folder has 2023"),
-        (["run", "--landing", "/nowhere"], "/nowhere: no fiscal years to load"),
-        (["run", "--year", "last"], "invalid int value: 'last'"),
-        (["walk"], "invalid choice: 'walk'"),
+        (["run", "--landing", "/nowhere"], "/nowhere: no such folder; expected the landing folder"),
+        (["run", "--year", "last"], "'last' is no fiscal year; expected four digits"),
+        (["walk"], "No such command 'walk'"),
+        (["template", "--year", "31"], "'31' is no fiscal year; expected four digits"),
+        (["template"], "Missing option '--year'"),
         (["verify"], "nothing is published there; jixiao run publishes"),
         (["verify", "--landing", "/nowhere"], "/nowhere: no such folder"),
-        (["verify", "--run"], "argument --run: expected one argument"),
-        ([], "the following arguments are required: command"),
+        (["verify", "--run"], "Got unexpected extra argument"),
+        ([], "Commands:"),
     ],
 )
 def test_wrong_usage(
@@ -42,15 +57,12 @@ def test_wrong_usage(
 ) -> None:
     if arguments[:1] in (["run"], ["verify"]):
         arguments = [*arguments, "--warehouse", str(tmp_path / "warehouse")]
-    try:
-        status = cli.main(arguments)
-    except SystemExit as stopped:
-        status = int(stopped.code or 0)
-    assert status == cli.WRONG_USAGE
+    assert cli.main(arguments) == cli.WRONG_USAGE
     assert message in capsys.readouterr().err
     assert not (tmp_path / "warehouse").exists()
 
 
+@pytest.mark.builds
 def test_a_refused_year_and_the_worst_status(
     landing: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -74,15 +86,21 @@ def test_a_refused_year_and_the_worst_status(
 
 
 def test_strict_says_when_an_evaluation_has_gaps(
-    landing: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    landing: Path,
+    published: Published,
+    two_departments: Published,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     (landing / "2023" / "satisfaction_surveys.csv").unlink()
-    arguments = ["run", "--landing", str(landing), "--warehouse", str(tmp_path / "warehouse")]
-    assert cli.main([*arguments, "--strict"]) == cli.WITH_GAPS
+    arguments = ["run", "--landing", str(landing), "--warehouse"]
+    assert cli.main([*arguments, str(published.warehouse), "--strict"]) == cli.WITH_GAPS
     assert "缺少：satisfaction" in capfd.readouterr().out
-    assert cli.main(arguments) == cli.PUBLISHED
-    shutil.copy(LANDING / "2023" / "satisfaction_surveys.csv", landing / "2023")
-    assert cli.main([*arguments, "--strict"]) == cli.PUBLISHED
+    # What follows is said of what is published, with gaps and without.
+    monkeypatch.setattr(launch, "launch", lambda *_: {2023: []})
+    assert cli.main([*arguments, str(published.warehouse)]) == cli.PUBLISHED
+    assert cli.main([*arguments, str(published.warehouse), "--strict"]) == cli.WITH_GAPS
+    assert cli.main([*arguments, str(two_departments.warehouse), "--strict"]) == cli.PUBLISHED
 
 
 def test_folders_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,6 +117,33 @@ def test_folders_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     assert seen == [(LANDING, tmp_path / "elsewhere", [2023])]
 
 
+def test_a_landing_folder_of_ones_own_comes_before_the_example(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("JIXIAO_LANDING")
+    monkeypatch.setattr(settings, "PROJECT_DIR", tmp_path / "project")
+    assert Folders.from_environment().landing == EXAMPLE_DIR
+    (tmp_path / "project" / "landing").mkdir(parents=True)
+    assert Folders.from_environment().landing == tmp_path / "project" / "landing"
+    monkeypatch.setenv("JIXIAO_LANDING", "elsewhere")
+    assert Folders.from_environment().landing == Path("elsewhere")
+
+
+def test_a_year_that_the_landing_folder_does_not_have_is_told(
+    published: Published,
+    landing: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(launch, "launch", lambda *_: {2024: []})
+    (landing / "2023").rename(landing / "2024")
+    command = ["run", "--landing", str(landing), "--warehouse", str(published.warehouse)]
+    assert cli.main(command) == cli.PUBLISHED
+    assert capfd.readouterr().out.splitlines()[-1] == (
+        f"2023 stays published as it was loaded from {LANDING}; {landing} has no folder 2023"
+    )
+
+
 def test_a_fault_in_the_project_is_one_line(
     project: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
@@ -112,27 +157,46 @@ def test_a_fault_in_the_project_is_one_line(
     assert not (tmp_path / "warehouse" / "published").exists()
 
 
-def test_two_runs_at_once_wait_for_each_other(tmp_path: Path) -> None:
-    warehouse = tmp_path / "warehouse"
-    command = ["run", "--warehouse", str(warehouse)]
+def test_two_runs_at_once_wait_for_each_other(published: Published) -> None:
+    warehouse = published.warehouse
     with subprocess.Popen(
-        [sys.executable, "-m", "orchestration.cli", *command],
+        [sys.executable, "-m", "orchestration.cli", "run", "--warehouse", str(warehouse)],
         cwd=PROJECT_DIR,
         stderr=subprocess.PIPE,
         stdout=subprocess.DEVNULL,
         text=True,
-    ) as first:
-        assert first.stderr is not None
-        while "load" not in first.stderr.readline():
-            assert first.poll() is None
-        second = jixiao(*command)
-        first.stderr.read()
-        assert first.wait() == 0
-    assert second.returncode == 0
-    assert f"another run is building {warehouse}; waiting for it to end" in second.stderr
+    ) as second:
+        assert second.stderr is not None
+        with Warehouse(warehouse).building(say=print):
+            told = [second.stderr.readline(), second.stderr.readline()]
+            assert second.poll() is None
+            # It touches nothing of the build that holds the warehouse.
+            assert [path.name for path in (warehouse / "build").iterdir()] == [BUILD_FILE]
+        assert told == [
+            f"jixiao: 2023 from {LANDING}\n",
+            f"another run is building {warehouse}; waiting for it to end\n",
+        ]
+        second.stderr.read()
+        assert second.wait() == 0
     assert len(list((warehouse / "publications").iterdir())) == 2
 
 
+def test_strict_check_says_what_a_run_would_come_to(
+    two_departments: Published, landing: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    warehouse = tmp_path / "warehouse"
+    shutil.copytree(two_departments.warehouse, warehouse, symlinks=True)
+    before = sorted((path, path.lstat().st_mtime_ns) for path in warehouse.rglob("*"))
+    append_rows(landing / "2023" / "budgets.csv", "440305-gxj,2023,other,x,1,1,元")
+    command = ["check", "--strict", "--landing", str(landing), "--warehouse", str(warehouse)]
+    assert cli.main(command) == cli.WITH_GAPS
+    out, err = capfd.readouterr()
+    assert "2023 rejected: 2023/budgets.csv row 12: initial_budget = x; " in out
+    assert "blocked" in out and "96.08" in out
+    assert (err, sorted((p, p.lstat().st_mtime_ns) for p in warehouse.rglob("*"))) == ("", before)
+
+
+@pytest.mark.builds
 def test_check_reads_everything_and_builds_nothing(
     landing: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -155,3 +219,22 @@ def test_check_reads_everything_and_builds_nothing(
     assert cli.main(arguments) == cli.REFUSED
     assert "2023 refused: 2023/asets.csv: 'asets' is no table" in capfd.readouterr().err
     assert not (landing.parent / "warehouse").exists()
+
+
+def test_the_reference_page_is_what_help_says(capsys: pytest.CaptureFixture[str]) -> None:
+    said = {}
+    for command in ([], *([name] for name in cli.jixiao.commands)):
+        assert cli.main([*command, "--help"]) == cli.PUBLISHED
+        said[" ".join(["jixiao", *command])] = capsys.readouterr().out
+    page = (PROJECT_DIR / "docs" / "commands.md").read_text("utf-8")
+    shown = re.findall(r"^## ([^\n]+)\n\n```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert dict(shown) == said, "\n".join(f"## {n}\n\n```\n{text}```\n" for n, text in said.items())
+
+
+def test_the_version_is_that_of_the_changelog(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["--version"]) == cli.PUBLISHED
+    latest = re.findall(
+        r"^## ([0-9].+)$", (PROJECT_DIR / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
+    )
+    released = [name for name in latest if name != "Unreleased"]
+    assert capsys.readouterr().out == f"jixiao {released[0]}\n"

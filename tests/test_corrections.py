@@ -10,9 +10,9 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration import corrections
-from orchestration import landing as module
-from orchestration.contract import Column, Table, landing_contract
+from orchestration.landing import corrections
+from orchestration.landing import load as module
+from orchestration.landing.contract import Column, Table, landing_contract
 from tests.conftest import LANDING, Published, build, write
 from tests.reference import correct, read
 from tests.test_landing import load, refusal, rejected
@@ -97,6 +97,8 @@ def applied(con: duckdb.DuckDBPyConnection) -> dict[tuple[str, str], str | None]
          "expected what was delivered, an empty cell"),
         (f"{THREE_PUBLIC},budgeted,1234.5,2元", "new_value", "2元",
          "expected a number that fits, as 1234.50"),
+        (f"{THREE_PUBLIC},budgeted,1234.5,无", "new_value", "无",
+         "expected a number that fits, as 1234.50; where there is none leave the cell empty, where"),
         ("staffing,staff_category=worker,actual,4,4.5", "new_value", "4.5",
          "expected a whole number"),
         ("disclosures,document=budget,status,partial,published", "new_value", "published",
@@ -196,7 +198,8 @@ def test_values_as_people_write_them(con: duckdb.DuckDBPyConnection, delivered: 
     _, faults = load_corrections(
         con, delivered, f'{THREE_PUBLIC},budgeted,１234.5,"2,000.10"',
         "satisfaction_surveys,survey_name=甲,satisfaction_pct,95.50%,90%",
-        "disclosures,document=budget,disclosed_on,2023年2月1日,2023/3/1",
+        "disclosures,document=budget,disclosed_on,2023/2/1 0:00,20230301",
+        "staffing,staff_category=worker,actual,4.0,5.0",
         "disclosures,document=budget,url,,https://example.org",
         "performance_targets,target_no=1,is_attained,true,否",
         "performance_targets,target_no=1,actual_value,好,1.50",
@@ -208,6 +211,7 @@ def test_values_as_people_write_them(con: duckdb.DuckDBPyConnection, delivered: 
         ("public_expenses", "budgeted"): "2000.1",
         ("satisfaction_surveys", "satisfaction_pct"): "90",
         ("disclosures", "disclosed_on"): "2023-03-01",
+        ("staffing", "actual"): "5",
         ("disclosures", "url"): "https://example.org",
         ("performance_targets", "is_attained"): "false",
         ("performance_targets", "actual_value"): "1.50",
@@ -304,7 +308,7 @@ def staged(
     con.execute(f"insert into raw.{table.name} by name select {selected}{corrections}")
     rows = con.execute(
         f"""
-        select columns(c -> c not in ('corrections', 'delivered', 'amount_unit'))
+        select columns(lambda c: c not in ('corrections', 'delivered', 'amount_unit'))
         from staging.stg_{table.name} where unit_code = 'Z'
         """
     ).fetchall()
@@ -403,6 +407,7 @@ def correction(table: str, key: str, column: str, old: str, new: str, unit: str 
     return f"{unit},{table},{key},{column},{old},{new},{APPROVED}\n"
 
 
+@pytest.mark.builds
 def test_evidence_shows_the_correction_beside_what_was_delivered(
     landing: Path, tmp_path: Path
 ) -> None:
@@ -457,6 +462,7 @@ def test_evidence_shows_the_correction_beside_what_was_delivered(
     assert (rate, status) == (Decimal("9095.2034883721"), "scored")
 
 
+@pytest.mark.builds
 def test_a_bad_correction_blocks_its_department_alone(landing: Path, tmp_path: Path) -> None:
     write(
         landing / "2023" / "corrections.csv",

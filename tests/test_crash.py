@@ -1,6 +1,8 @@
 """A run killed at any point leaves what is published intact, and the next run repairs everything."""
 
+import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,9 +12,55 @@ from pathlib import Path
 import pytest
 
 from orchestration.project import PROJECT_DIR
-from tests.conftest import Published, build
+from orchestration.publication import chain, folder
+from tests.conftest import LANDING, Published, build
 
-POINTS = ("jixiao:", "load", "stage", "check_delivered", "score", "check_marts", "new publication")
+pytestmark = pytest.mark.builds
+
+STEPS = ["load", "stage", "check_delivered", "score", "check_marts", "publish"]
+
+
+class Snapshots(logging.Handler):
+    """Copies of a warehouse folder as it is at several moments: what a kill would leave."""
+
+    def __init__(self, warehouse: Path, kept: Path) -> None:
+        super().__init__(logging.INFO)
+        self.warehouse, self.kept = warehouse, kept
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.take(record.getMessage().split()[1])
+
+    def take(self, moment: str) -> None:
+        shutil.copytree(self.warehouse, self.kept / moment, symlinks=True)
+
+
+def test_at_every_moment_of_a_run_the_publication_before_is_whole(
+    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before, link = published.tables(), (published.warehouse / "published").readlink()
+    snapshots = Snapshots(published.warehouse, tmp_path / "snapshots")
+    for module, name in ((chain, "seal"), (folder, "export_database"), (folder, "export_parquet")):
+        real = getattr(module, name)
+
+        def between(*arguments: object, name: str = name, real: Callable[..., None] = real) -> None:
+            snapshots.take(f"before {name}")
+            real(*arguments)
+            snapshots.take(f"after {name}")
+
+        monkeypatch.setattr(module, name, between)
+    logger = logging.getLogger("jixiao")
+    logger.addHandler(snapshots)
+    try:
+        assert build(LANDING, published.warehouse) == {2023: []}
+    finally:
+        logger.removeHandler(snapshots)
+    moments = sorted(snapshots.kept.iterdir())
+    assert len(moments) == len(STEPS) + 6
+    for moment in moments:
+        left = Published(moment)
+        is_over = moment.name == "publish"
+        assert ((moment / "published").readlink() == link) is not is_over, moment.name
+        assert left.tables() == before, moment.name
 
 
 def kill_group(process: "subprocess.Popen[str]") -> None:
@@ -21,13 +69,6 @@ def kill_group(process: "subprocess.Popen[str]") -> None:
 
 def kill_parent(process: "subprocess.Popen[str]") -> None:
     process.kill()
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    folder = tmp_path_factory.mktemp("crash")
-    assert build(PROJECT_DIR / "data" / "landing", folder / "warehouse") == {2023: []}
-    return Published(folder / "warehouse")
 
 
 def run_and_kill_at(
@@ -54,30 +95,16 @@ def run_and_kill_at(
         kill(process)
 
 
-@pytest.mark.parametrize(
-    ("point", "kill"),
-    [(point, kill_group) for point in POINTS]
-    + [(point, kill_parent) for point in ("load", "score", "new publication")],
-)
-def test_killed(
-    point: str,
-    kill: Callable[["subprocess.Popen[str]"], None],
-    published: Published,
-) -> None:
+def test_the_next_run_repairs_what_killed_ones_left(published: Published) -> None:
     before, link = published.tables(), (published.warehouse / "published").readlink()
-    run_and_kill_at(point, kill, published.warehouse)
-    assert (published.warehouse / "published").readlink() == link
-    assert published.tables() == before
-
-
-def test_the_next_run_repairs_everything(published: Published) -> None:
-    before = published.tables()
-    run_and_kill_at("new publication", kill_group, published.warehouse)
-    run_and_kill_at("score", kill_group, published.warehouse)
-    assert build(PROJECT_DIR / "data" / "landing", published.warehouse) == {2023: []}
+    for point, kill in (("new publication", kill_group), ("score", kill_parent)):
+        run_and_kill_at(point, kill, published.warehouse)
+        assert (published.warehouse / "published").readlink() == link
+        assert published.tables() == before
+    assert build(LANDING, published.warehouse) == {2023: []}
     assert published.tables() == before
     assert sorted(p.name for p in published.warehouse.iterdir()) == [
-        ".lock", "publications", "published", "states",
+        ".lock", "chain", "publications", "published", "states",
     ]  # fmt: skip
     current = published.warehouse / "published"
     assert len(list((published.warehouse / "publications").iterdir())) <= 3

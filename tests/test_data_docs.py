@@ -2,8 +2,6 @@
 
 import re
 import shutil
-import subprocess
-from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote
@@ -11,13 +9,14 @@ from urllib.parse import unquote
 import duckdb
 import pytest
 
-from expectations import data_docs
-from expectations.catalogue import rules
-from tests.conftest import DEPARTMENTS, Published, append_rows, build, shift_year, write
+from expectations.rules import STAGES, rules
+from orchestration.publication import data_docs
+from tests.conftest import DEPARTMENTS, Published, TwoYears, append_rows, build, shift_year, write
+
+pytestmark = pytest.mark.builds
 
 HOSTILE = "<script>alert('甲&乙')</script>"
 BUDGETS = "unit_code,fiscal_year,budget_line,adjusted_budget,executed,amount_unit\n"
-STAGES = ("delivered", "waivers", "marts")
 FETCHING = {"src", "srcset", "data", "action", "poster", "background", "ping"}
 
 
@@ -254,35 +253,32 @@ def test_a_year_from_before_outcomes_were_kept_still_shows_its_findings(
     assert len(page.findings("execution_within_budget")) == 2
 
 
-def test_a_waived_finding_says_why(
-    project: Callable[..., "subprocess.CompletedProcess[str]"], landing: Path, tmp_path: Path
-) -> None:
-    append_rows(landing / "2023" / "staffing.csv", "440308-fzyj,2023,worker,-1,1")
-    append_rows(
-        project.folder / "seeds" / "waivers.csv",
-        "counts_not_negative,440308-fzyj,2023,按文件<调整>,财政局,2999-12-31",
-    )
-    ran = project("run", "--landing", str(landing), "--warehouse", str(tmp_path / "warehouse"))
-    assert ran.returncode == 0, ran.stderr
-    of_all = pages(Published(tmp_path / "warehouse"))
-    assert of_all["index.html"].row("2023")[2:5] == ["0", "1", "1"]
-    (finding,) = of_all["2023.html"].findings("counts_not_negative")
-    assert "◇ 已豁免 waived：按文件<调整>（财政局 批准，有效期至 2999-12-31）" in finding[2]
+def checkpoints_of(published: Published) -> dict[str, str]:
+    """The results of the checkpoints, by year and stage."""
+    folder = published.warehouse / "published" / "validations"
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for path in folder.rglob("*.json")
+    }
 
 
 def test_one_year_leaves_the_pages_of_the_others_and_a_refused_run_all(
-    landing: Path, tmp_path: Path
+    two_years: TwoYears,
 ) -> None:
-    shift_year(landing, 2023, 2024)
-    published = Published(tmp_path / "warehouse")
-    assert build(landing, published.warehouse) == {2023: [], 2024: []}
-    first = {name: page.source for name, page in pages(published).items()}
-    append_rows(landing / "2024" / "budgets.csv", "440308-fzyj,2024,other,1,1,2,元")
-    assert build(landing, published.warehouse, 2024) == {2024: []}
-    second = {name: page.source for name, page in pages(published).items()}
+    folder, warehouse = two_years.landing / "2024", two_years.warehouse
+    first = {name: page.source for name, page in pages(two_years).items()}
+    checked = checkpoints_of(two_years)
+    append_rows(folder / "budgets.csv", "440308-fzyj,2024,other,1,1,2,元")
+    assert build(two_years.landing, warehouse, 2024) == {2024: []}
+    second = {name: page.source for name, page in pages(two_years).items()}
     changed = {name for name in first if first[name] != second[name]}
     assert changed == {"index.html", "2024.html", "2024-departments.html"}
-    assert pages(published)["2024.html"].row("execution_within_budget")[3] == "1"
-    (landing / "2024" / "departments.csv").unlink()
-    assert build(landing, published.warehouse, 2024)[2024] != []
-    assert {name: page.source for name, page in pages(published).items()} == second
+    assert pages(two_years)["2024.html"].row("execution_within_budget")[3] == "1"
+    # Of the checkpoints, only the one that finds something else says something else.
+    now = checkpoints_of(two_years)
+    assert {name for name in checked if checked[name] != now[name]} == {"2024/delivered.json"}
+    assert len(now) == len(checked) == 2 * len(STAGES)
+    (folder / "departments.csv").unlink()
+    assert build(two_years.landing, warehouse, 2024)[2024] != []
+    assert {name: page.source for name, page in pages(two_years).items()} == second
+    assert checkpoints_of(two_years) == now

@@ -1,7 +1,6 @@
 """Line-level tables: the same department as summaries and as line items, and what is in doubt."""
 
 import csv
-import subprocess
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
@@ -9,8 +8,10 @@ from typing import Any
 
 import pytest
 
-from orchestration.contract import landing_contract
-from tests.conftest import Published, append_rows, build
+from orchestration.landing.contract import landing_contract
+from tests.conftest import Published, build
+
+pytestmark = pytest.mark.builds
 
 YEAR = 2023
 Rows = list[dict[str, Any]]
@@ -351,23 +352,3 @@ def test_a_sum_beyond_every_amount_stops_nobody(tmp_path: Path) -> None:
     found = Published(tmp_path / "warehouse")
     assert measures(found, "too_much")["budget_execution_rate"][-1] == "missing"
     assert measures(found, "details")["budget_execution_rate"][-1] == "defined"
-
-
-def test_a_roll_up_is_rows(
-    project: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
-) -> None:
-    key = "public_expenses,item=daily_public_use,actual,payments,budget_line=public_use&is_refund="
-    append_rows(
-        project.folder / "seeds" / "detail_rollups.csv",  # type: ignore[attr-defined]
-        f"{key}false,amount,1,record",
-        f"{key}true,amount,-1,",
-    )
-    budgeted = {"item": "daily_public_use", "budgeted": 200, "amount_unit": "元"}
-    tables = DETAILS | {"public_expenses": [*DETAILS["public_expenses"], budgeted]}
-    deliver(tmp_path / "landing", {"own": tables})
-    run = project(
-        "run", "--landing", str(tmp_path / "landing"), "--warehouse", str(tmp_path / "warehouse")
-    )
-    assert run.returncode == 0, run.stderr
-    found = measures(Published(tmp_path / "warehouse"), "own")
-    assert found["daily_public_use_control_rate"] == [50, 200, Decimal("0.25"), "defined"]

@@ -1,5 +1,6 @@
 """The pages show what the commands and queries in them give for the two departments."""
 
+import csv
 import re
 import shlex
 from collections.abc import Iterator
@@ -9,9 +10,12 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import cli, explain
+from orchestration import cli, dbt
+from orchestration.explain import evaluation as explain
 from orchestration.project import PROJECT_DIR
 from tests.conftest import Published
+
+pytestmark = pytest.mark.builds
 
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 PROMPT = "$ .venv/bin/jixiao explain "
@@ -48,9 +52,12 @@ def holds(output: list[str], expected: list[str]) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("asked", "expected"), [*shown("audit.md"), *shown("how-to.md")], ids=lambda text: text[:40]
+    ("page", "asked", "expected"),
+    [(page, *pair) for page in ("audit.md", "engine.md", "how-to.md") for pair in shown(page)],
+    ids=lambda text: text[:40],
 )
 def test_what_the_pages_show(
+    page: str,
     asked: str,
     expected: str,
     two_departments: Published,
@@ -67,8 +74,13 @@ def test_what_the_pages_show(
         found = err + out
     else:
         with duckdb.connect() as con:
-            path = two_departments.warehouse / "published" / "scores.duckdb"
-            con.execute(f"attach '{path}' as scores (read_only); use scores.marts")
+            if page == "engine.md":
+                (path,) = (two_departments.warehouse / "states").glob("*.duckdb")
+                # A view names the catalogue that it was made in.
+                con.execute(f"attach '{path}' as warehouse (read_only); use warehouse.marts")
+            else:
+                path = two_departments.warehouse / "published" / "scores.duckdb"
+                con.execute(f"attach '{path}' as scores (read_only); use scores.marts")
             con.sql(asked).show(max_width=200, max_rows=100)
         found = capsys.readouterr().out
     assert holds(lines(found), lines(expected)), found
@@ -77,6 +89,52 @@ def test_what_the_pages_show(
 def test_the_pages_are_read() -> None:
     assert len(list(shown("audit.md"))) >= 6
     assert len(list(shown("how-to.md"))) >= 2
+    assert len(list(shown("engine.md"))) >= 12
+
+
+def test_the_engine_is_shown_with_rows_of_the_files() -> None:
+    page = (PROJECT_DIR / "docs" / "engine.md").read_text("utf-8")
+    (delivered,) = re.findall(r"^```\n\$ cat (\S+)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert (PROJECT_DIR / delivered[0]).read_text("utf-8") == delivered[1]
+    of_seeds = re.findall(r"^(\w+\.csv)\n(.*?)(?=^```$|\n\n)", page, re.MULTILINE | re.DOTALL)
+    assert len(of_seeds) == 5
+    for name, text in of_seeds:
+        with (PROJECT_DIR / "seeds" / name).open(encoding="utf-8", newline="") as stream:
+            seed = list(csv.DictReader(stream))
+        for row in csv.DictReader(text.splitlines()):
+            assert any(row.items() <= whole.items() for whole in seed), (name, row)
+
+
+def test_the_engine_leads_through_every_model_of_the_measure() -> None:
+    """All that the score of a measure without line items goes through, and no model that is gone."""
+    page = (PROJECT_DIR / "docs" / "engine.md").read_text("utf-8")
+    told = set(re.findall(r"\b(?:stg|int|fct)_[a-z]+(?:_[a-z_]+)?\b", page))
+    models = {
+        node.name: node.original_file_path
+        for node in dbt.parsed()[0].nodes.values()
+        if node.resource_type == "model"
+    }
+    assert told - {"int_rollups__"} <= set(models)
+    passed = {name for name, path in models.items() if re.search("/(measures|scores)/", path)}
+    assert passed - told == set()
+
+
+def test_the_links_lead_somewhere() -> None:
+    pages = [*(PROJECT_DIR / "docs").rglob("*.md"), *PROJECT_DIR.glob("*.md")]
+    texts = {page: page.read_text("utf-8") for page in pages}
+    anchors = {
+        page.resolve(): {
+            re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+            for heading in re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+        }
+        for page, text in texts.items()
+    }
+    for page, text in texts.items():
+        for target in re.findall(r"\]\((?!https?:)([^)\s]*)\)", text):
+            path, _, anchor = target.partition("#")
+            file = (page.parent / path).resolve() if path else page.resolve()
+            assert file.exists(), (page.name, target)
+            assert not anchor or anchor in anchors[file], (page.name, target)
 
 
 def test_the_json_is_as_the_page_says() -> None:

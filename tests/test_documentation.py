@@ -9,9 +9,11 @@ import duckdb
 import pytest
 
 from orchestration import dbt
-from orchestration.corrections import COLUMN
-from orchestration.landing import LINEAGE
+from orchestration.landing.corrections import COLUMN
+from orchestration.landing.load import LINEAGE
 from tests.conftest import Published
+
+pytestmark = pytest.mark.builds
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +74,7 @@ def test_every_mart_ends_where_people_use_it(manifest: dict[str, Any]) -> None:
 
 
 def test_the_page_opens_without_network(tmp_path: Path) -> None:
-    from orchestration.catalogue_page import write_page
+    from orchestration.models_page import write_page
 
     write_page(tmp_path / "index.html")
     html = (tmp_path / "index.html").read_text("utf-8")

@@ -15,11 +15,13 @@ import duckdb
 import pytest
 
 from orchestration import cli
-from orchestration.explain import CannotExplain, pick
-from orchestration.explanations import SHOWN_CELLS
+from orchestration.explain.evaluation import CannotExplain, pick
+from orchestration.explain.show import SHOWN_CELLS
 from orchestration.project import PROJECT_DIR
 from tests.conftest import LANDING, Published, append_rows, build, shift_year
 from tests.test_two_departments import NANSHAN, YANTIAN
+
+pytestmark = pytest.mark.builds
 
 CHANNELS = 30
 ODD_NAME = "<b>甲局</b> & [bold]乙科"
@@ -63,6 +65,12 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Published:
         "A-1,2024,goods,100,90,,万元",
         "A-1,2024,services,,10,,万元",
         "B-1,2024,total,100,9x,,万元",
+    )
+    # A cell that a measure sums, with another number in the report.
+    append_rows(
+        year / "reported_figures.csv",
+        "A-1,2024,,,petitions,channel=渠道29,received,三,29",
+        "A-1,2024,,,petitions,channel=渠道29,replied_on_time,三,29",
     )
     # A veto that was found, and points beyond what the criterion has.
     append_rows(
@@ -232,6 +240,29 @@ def test_findings_of_what_a_score_rests_on(two_departments: Published, explain: 
         "budget_execution": {"reported_figures_agree"},
         "effectiveness": set(),
     }
+
+
+def test_what_is_printed_of_a_sum_and_of_a_cell(
+    two_departments: Published, invented: Published, explain: Any
+) -> None:
+    _, out, _ = explain(two_departments, YANTIAN, "financial_compliance")
+    assert (
+        "自评 分子 853.5万元（三（二）2），不一致：计算为 332.2万元，相差 -5,213,500，"
+        "印的是调整预算数，未减年初预算数：8535000"
+    ) in out
+    assert "数据规则 reported_figures_agree（警告 warning）2023 440308-fzyj reported_figures" in out
+    _, out, _ = explain(invented, "A-1", "petitions")
+    cell = "自评 petitions[channel=渠道29]."
+    assert f"{cell}replied_on_time 29（三），一致" in out
+    assert f"{cell}received 29（三），不一致：所报为 30，相差 +1，印的是按时回复件数：29" in out
+    (finding,) = (line for line in out.splitlines() if "数据规则 reported_figures_agree" in line)
+    assert (
+        "petitions;渠道29;received：收到件数 前后不一：29（三，印的是按时回复件数：29）, 30（所报数据）"
+        in finding
+    )
+    _, out, _ = explain(invented, "A-1", "procurement")
+    assert "petitions[" not in out
+    assert "数据规则 reported_figures_agree" not in out
 
 
 def test_a_veto(invented: Published, explain: Any) -> None:

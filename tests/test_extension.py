@@ -1,15 +1,32 @@
 """A rubric, a measure and a department are rows: nothing in SQL or Python knows them."""
 
-import subprocess
-from collections.abc import Callable
+import re
+from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 
-from tests.conftest import LANDING, Published, append_rows
+import pytest
+
+from orchestration.landing.contract import landing_contract
+from orchestration.project import PROJECT_DIR
+from tests.conftest import (
+    DEPARTMENTS,
+    LANDING,
+    Published,
+    append_rows,
+    copy_of_the_project,
+    write,
+)
 from tests.reference import Department, Rubric, departments, fraction, quotient
 from tests.synthetic import Generator
+from tests.test_data_docs import pages
+from tests.test_details import DETAILS, deliver, measures, payment
 
-RUBRIC = "guangming_2023"
+pytestmark = pytest.mark.builds
+
+NANSHAN, YANTIAN, WAIVED = "440305-gxj", "440308-fzyj", "440308-waived"
+RUBRIC, CODE = "guangming_2023", "39999"
 # Every option of every method, some of them in no shipped rubric.
 INDICATORS = {
     "thrift": [
@@ -71,30 +88,144 @@ def add_measure(seeds: Path) -> None:
     )
 
 
-def test_a_rubric_and_measures_are_rows(
-    project: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
-) -> None:
-    seeds: Path = project.folder / "seeds"  # type: ignore[attr-defined]
-    add_rubric(seeds)
-    add_measure(seeds)
-    landing = Generator(7, seeds).landing(tmp_path / "landing", 2023, 200)
+def add_rivals(seeds: Path) -> None:
+    """What a printed figure may be instead, and how it may be printed."""
+    append_rows(
+        seeds / "measures.csv",
+        "women_share,女性占比,share of women,ratio,ratio,部门自报",
+        "vehicle_share,公车支出占比,share of vehicles,ratio,ratio,公车运行 ÷ 三公合计",
+    )
+    expense = "public_expenses,item={},{},,sum,1,,,0,true"
+    append_rows(
+        seeds / "measure_inputs.csv",
+        f"vehicle_share,1,numerator,{expense.format('vehicle_operation', 'actual')}",
+        f"vehicle_share,1,denominator,{expense.format('three_public', 'actual')}",
+        f"vehicle_to_daily,1,numerator,{expense.format('vehicle_operation', 'actual')}",
+        f"vehicle_to_daily,1,denominator,{expense.format('daily_public_use', 'actual')}",
+    )
+    append_rows(
+        seeds / "rival_measures.csv",
+        "vehicle_share,vehicle_to_daily,false,1,1,分母用日常公用经费",
+        "vehicle_share,women_share,true,2,2,误抄女性占比的一半",
+    )
+    append_rows(seeds / "figure_variants.csv", "11,per_mille,own,1000,half_up,3,应带千分号")
+
+
+def add_rollup(seeds: Path) -> None:
+    """Of payments under a code that nobody else has."""
+    key = f"public_expenses,item=daily_public_use,actual,payments,economic_code={CODE}&is_refund="
+    append_rows(
+        seeds / "detail_rollups.csv", f"{key}false,amount,1,record", f"{key}true,amount,-1,"
+    )
+
+
+def add_waivers(seeds: Path) -> None:
+    append_rows(
+        seeds / "waivers.csv",
+        f"execution_within_budget,{WAIVED},2023,按文件<调整>,财政局,2999-12-31",
+        f"execution_within_budgets,{WAIVED},2023,笔误,财政局,2999-12-31",
+    )
+
+
+def deliver_printed(year: Path) -> None:
+    """Two departments with figures that are no measure of theirs."""
+    write(
+        year / "departments" / "printed.csv",
+        DEPARTMENTS + "".join(f"{u},2023,{u},department,,深圳市,南山区\n" for u in ("A", "B")),
+    )
+    write(
+        year / "public_expenses" / "printed.csv",
+        "unit_code,fiscal_year,item,budgeted,actual,amount_unit\n"
+        + "".join(
+            f"{unit},2023,{item},,{actual},元\n"
+            for unit in ("A", "B")
+            for item, actual in (
+                ("three_public", 700), ("vehicle_operation", 300), ("daily_public_use", 1100)
+            )
+        )
+    )  # fmt: skip
+    write(
+        year / "reported_figures" / "printed.csv",
+        "unit_code,fiscal_year,measure_code,location,printed\n"
+        "A,2023,vehicle_share,right,42.86%\n"
+        "A,2023,vehicle_share,rival,27.27%\n"
+        "A,2023,vehicle_share,of what is printed,30.85%\n"
+        "A,2023,women_share,anywhere,61.7%\n"
+        "A,2023,vehicle_share,variant,428.57\n"
+        "A,2023,vehicle_share,too few digits,30%\n"
+        "A,2023,vehicle_share,nothing,55.55%\n"
+        "A,2023,vehicle_to_daily,no measure,27.27%\n"
+        "B,2023,vehicle_share,not its own print,30.85%\n",
+    )
+
+
+def deliver_waived(year: Path) -> None:
+    """A department like Yantian's, which spent more than its budget."""
+    for path in (LANDING / "2023").glob("*.csv"):
+        header, *lines = path.read_text("utf-8").splitlines(keepends=True)
+        own = [line.replace(YANTIAN, WAIVED) for line in lines if line.startswith(YANTIAN)]
+        text = header + "".join(own).replace(",847.07,", ",853.51,")
+        if path.stem != "corrections":
+            write(year / path.stem / "waived.csv", text)
+
+
+@dataclass
+class Extended:
+    """A run of the project with rows of every kind added.
+
+    Attributes:
+        seeds: The seeds that it was run with.
+        landing: What was delivered.
+        published: What it published.
+        said: What it printed.
+    """
+
+    seeds: Path
+    landing: Path
+    published: Published
+    said: str
+
+
+@pytest.fixture(scope="module")
+def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
+    folder = tmp_path_factory.mktemp("extended")
+    run = copy_of_the_project(folder / "project")
+    seeds = folder / "project" / "seeds"
+    for add in (add_rubric, add_measure, add_rivals, add_rollup, add_waivers):
+        add(seeds)
+    landing = Generator(7, seeds).landing(folder / "landing", 2023, 200)
+    year = landing / "2023"
     for path in (LANDING / "2023").glob("*.csv"):
         header, *lines = path.read_text("utf-8").splitlines()
-        target = landing / "2023" / path.name
+        target = year / path.name
         if not target.exists():
             append_rows(target, header)
         assert target.read_text("utf-8").splitlines()[0] == header
         append_rows(target, *lines)
     append_rows(
-        landing / "2023" / "unit_measures.csv",
+        year / "unit_measures.csv",
         "unit_code,fiscal_year,measure_code,numerator,denominator",
         "syn-00001,2023,own_index,7.5,3",
         "syn-00002,2023,own_index,7.5,",
     )
-    run = project("run", "--landing", str(landing), "--warehouse", str(tmp_path / "warehouse"))
-    assert (run.returncode, run.stderr.count("refused")) == (0, 0), run.stderr
-    published = Published(tmp_path / "warehouse")
+    deliver_printed(year)
+    deliver_waived(year)
+    budgeted = {"item": "daily_public_use", "budgeted": 200, "amount_unit": "元"}
+    paid = [payment(n, 10, amount, economic_code=CODE) for n, amount in ((91, 20), (92, 30))]
+    tables = DETAILS | {
+        "public_expenses": [*DETAILS["public_expenses"], budgeted],
+        "payments": [*DETAILS["payments"], *paid],
+    }
+    deliver(folder / "own", {"own": tables})
+    for path in (folder / "own" / "2023").iterdir():
+        write(year / path.stem / "own.csv", path.read_bytes())
+    ran = run("run", "--landing", str(landing), "--warehouse", str(folder / "warehouse"))
+    assert (ran.returncode, ran.stderr.count("refused")) == (0, 0), ran.stderr
+    return Extended(seeds, landing, Published(folder / "warehouse"), ran.stdout)
 
+
+def test_a_rubric_and_measures_are_rows(extended: Extended) -> None:
+    published, seeds = extended.published, extended.seeds
     assert published.rows(
         "select unit_code, cast(value as varchar) from fct_measures "
         "where measure_code = 'own_index' and status = 'defined' order by 1"
@@ -102,7 +233,7 @@ def test_a_rubric_and_measures_are_rows(
 
     rubrics = {r: Rubric(seeds, r) for r in (RUBRIC, "nanshan_2023", "yantian_2023")}
     expected = {}
-    for unit, department in departments(landing, 2023).items():
+    for unit, department in departments(extended.landing, 2023).items():
         district = department.tables["departments"][0]["district"]
         official = rubrics["nanshan_2023" if district == "南山区" else "yantian_2023"]
         measures = department.measures() | {"public_use_per_head": per_head(department)}
@@ -127,16 +258,16 @@ def test_a_rubric_and_measures_are_rows(
             f"select unit_code, grade from fct_evaluations where rubric_id = '{RUBRIC}'"
         )
     }
-    assert found == expected
+    assert {key: found[key] for key in expected} == expected
     assert sum(value is not None for value in expected.values()) > 300
     # The shipped rubrics come to what they came to without the new rows.
     assert {
         (unit, str(total))
         for unit, total in published.rows(
             "select unit_code, total_score from fct_evaluations "
-            "where rubric_role = 'official' and unit_code not like 'syn-%'"
+            f"where rubric_role = 'official' and unit_code in ('{NANSHAN}', '{YANTIAN}')"
         )
-    } == {("440305-gxj", "96.5700"), ("440308-fzyj", "96.0800")}
+    } == {(NANSHAN, "96.5700"), (YANTIAN, "96.0800")}
 
 
 def per_head(department: Department):  # type: ignore[no-untyped-def]
@@ -148,64 +279,11 @@ def per_head(department: Department):  # type: ignore[no-untyped-def]
     )
 
 
-def test_a_rival_definition_is_rows(
-    project: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
-) -> None:
-    seeds: Path = project.folder / "seeds"  # type: ignore[attr-defined]
-    append_rows(
-        seeds / "measures.csv",
-        "women_share,女性占比,share of women,ratio,ratio,部门自报",
-        "vehicle_share,公车支出占比,share of vehicles,ratio,ratio,公车运行 ÷ 三公合计",
-    )
-    expense = "public_expenses,item={},{},,sum,1,,,0,true"
-    append_rows(
-        seeds / "measure_inputs.csv",
-        f"vehicle_share,1,numerator,{expense.format('vehicle_operation', 'actual')}",
-        f"vehicle_share,1,denominator,{expense.format('three_public', 'actual')}",
-        f"vehicle_to_daily,1,numerator,{expense.format('vehicle_operation', 'actual')}",
-        f"vehicle_to_daily,1,denominator,{expense.format('daily_public_use', 'actual')}",
-    )
-    append_rows(
-        seeds / "rival_measures.csv",
-        "vehicle_share,vehicle_to_daily,false,1,1,分母用日常公用经费",
-        "vehicle_share,women_share,true,2,2,误抄女性占比的一半",
-    )
-    append_rows(seeds / "figure_variants.csv", "11,per_mille,own,1000,half_up,3,应带千分号")
-    landing = tmp_path / "landing" / "2024"
-    landing.mkdir(parents=True)
-    (landing / "departments.csv").write_text(
-        "unit_code,fiscal_year,unit_name,unit_type,parent_unit_code,city,district\n"
-        + "".join(f"{u},2024,{u},department,,深圳市,南山区\n" for u in ("A", "B"))
-    )
-    (landing / "public_expenses.csv").write_text(
-        "unit_code,fiscal_year,item,budgeted,actual,amount_unit\n"
-        + "".join(
-            f"{unit},2024,{item},,{actual},元\n"
-            for unit in ("A", "B")
-            for item, actual in (
-                ("three_public", 700), ("vehicle_operation", 300), ("daily_public_use", 1100)
-            )
-        )
-    )  # fmt: skip
-    (landing / "reported_figures.csv").write_text(
-        "unit_code,fiscal_year,measure_code,location,printed\n"
-        "A,2024,vehicle_share,right,42.86%\n"
-        "A,2024,vehicle_share,rival,27.27%\n"
-        "A,2024,vehicle_share,of what is printed,30.85%\n"
-        "A,2024,women_share,anywhere,61.7%\n"
-        "A,2024,vehicle_share,variant,428.57\n"
-        "A,2024,vehicle_share,too few digits,30%\n"
-        "A,2024,vehicle_share,nothing,55.55%\n"
-        "A,2024,vehicle_to_daily,no measure,27.27%\n"
-        "B,2024,vehicle_share,not its own print,30.85%\n"
-    )
-    run = project(
-        "run", "--landing", str(landing.parent), "--warehouse", str(tmp_path / "warehouse")
-    )
-    assert (run.returncode, run.stderr.count("refused")) == (0, 0), run.stderr
-    published = Published(tmp_path / "warehouse")
+def test_a_rival_definition_is_rows(extended: Extended) -> None:
+    published = extended.published
     assert published.rows(
-        "select unit_code, location, verdict, explained_by from fct_reconciliation order by all"
+        "select unit_code, location, verdict, explained_by from fct_reconciliation "
+        "where unit_code in ('A', 'B') order by all"
     ) == [
         ("A", "anywhere", "not_computable", None),
         ("A", "no measure", "not_computable", None),
@@ -220,3 +298,43 @@ def test_a_rival_definition_is_rows(
     assert published.rows(
         "select count(*) from fct_measures where measure_code = 'vehicle_to_daily'"
     ) == [(0,)]
+
+
+def test_a_roll_up_is_rows(extended: Extended) -> None:
+    found = measures(extended.published, "own")
+    assert found["daily_public_use_control_rate"] == [50, 200, Decimal("0.25"), "defined"]
+
+
+def test_a_waived_department_is_scored_and_its_finding_shown(extended: Extended) -> None:
+    waived = "按文件<调整>（财政局 批准，有效期至 2999-12-31）"
+    assert f"；豁免：{waived}" in extended.said
+    assert "豁免无效：没有这条规则" in extended.said
+    published = extended.published
+    assert published.rows(
+        "select status, status_reason from fct_evaluations "
+        f"where unit_code = '{WAIVED}' and rubric_role = 'official'"
+    ) == [("scored", None)]
+    assert published.rows(
+        "select rule_id, severity, is_waived, waiver_reason is not null from fct_findings "
+        f"where unit_code = '{WAIVED}' and rule_id != 'reported_figures_agree' order by all"
+    ) == [
+        ("execution_within_budget", "critical", True, True),
+        ("waiver_in_force", "warning", False, False),
+    ]
+    found = pages(published)["2023.html"].findings("execution_within_budget")
+    (finding,) = (cells for cells in found if any(WAIVED in cell for cell in cells))
+    assert f"◇ 已豁免 waived：{waived}" in finding[2]
+
+
+def test_a_unit_of_money_is_worth_what_the_contract_says() -> None:
+    """One that is in the contract alone would end the run, as no amount may be lost."""
+    macro = (PROJECT_DIR / "macros" / "to_yuan.sql").read_text("utf-8")
+    worth = {
+        unit: int(yuan)
+        for units, yuan in re.findall(r"when \{\{ unit \}\} in \((.+)\) then (\d+)", macro)
+        for unit in re.findall("'(.+?)'", units)
+    }
+    units = [c for t in landing_contract().values() for c in t.columns if c.yuan_per_unit]
+    assert units
+    assert {column.name for column in units} == {"amount_unit"}
+    assert [column.yuan_per_unit for column in units] == [worth] * len(units)

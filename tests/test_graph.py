@@ -2,19 +2,29 @@
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
+import duckdb
 import pytest
 
-from expectations.catalogue import rules
-from orchestration.contract import landing_contract
+from expectations.rules import Stage, rules
+from orchestration import ledger
 from orchestration.definitions import JOB, YEARS, after_the_year, build_definitions
-from tests.conftest import LANDING, Published
+from orchestration.landing.contract import landing_contract
+from tests.conftest import LANDING, Published, append_rows
+
+pytestmark = pytest.mark.builds
 
 
 @pytest.fixture(scope="module")
-def definitions(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
-    return build_definitions(str(LANDING), str(tmp_path_factory.mktemp("graph") / "warehouse"))
+def warehouse(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("graph") / "warehouse"
+
+
+@pytest.fixture(scope="module")
+def definitions(warehouse: Path) -> dg.Definitions:
+    return build_definitions(str(LANDING), str(warehouse))
 
 
 def test_every_table_model_and_rule_is_in_the_yearly_job(definitions: dg.Definitions) -> None:
@@ -43,6 +53,23 @@ def test_raw_feeds_staging_feeds_marts_feed_what_is_published(definitions: dg.De
     assert {graph.get(key).group_name for key in marts} == {"marts"}
 
 
+def test_each_asset_says_what_it_is_who_answers_for_it_and_where_it_is_defined(
+    definitions: dg.Definitions,
+) -> None:
+    (fiscal_year,) = definitions.assets or ()
+    assert isinstance(fiscal_year, dg.AssetsDefinition)
+    for spec in fiscal_year.specs:
+        name = spec.key.to_user_string()
+        assert spec.description, name
+        assert spec.kinds & {"duckdb", "dbt"}, name
+        assert spec.owners, name
+        references = spec.metadata["dagster/code_references"].code_references
+        paths = [Path(reference.file_path) for reference in references]
+        assert all(path.is_file() for path in paths), name
+        if spec.key.path[0] in ("staging", "intermediate", "marts", "seeds"):
+            assert paths[0].stem == spec.key.path[-1]
+
+
 def test_the_schedule_asks_for_the_year_before(definitions: dg.Definitions) -> None:
     context = dg.build_schedule_context(
         scheduled_execution_time=datetime(2024, 3, 1, 2, tzinfo=UTC)
@@ -54,12 +81,11 @@ def test_the_schedule_asks_for_the_year_before(definitions: dg.Definitions) -> N
 
 
 def test_a_launch_in_dagster_publishes_the_same(
-    definitions: dg.Definitions, two_departments: Published
+    definitions: dg.Definitions, warehouse: Path, two_departments: Published
 ) -> None:
     result = definitions.resolve_job_def(JOB).execute_in_process(partition_key="2023")
     assert result.success
-    build = definitions.resources["build"]  # type: ignore[index]
-    assert Published(Path(build.warehouse)).tables() == two_departments.tables()
+    assert Published(warehouse).tables() == two_departments.tables()
     loaded = result.get_asset_materialization_events()
     (budgets,) = (e for e in loaded if e.asset_key == dg.AssetKey(["raw", "budgets"]))
     metadata = budgets.materialization.metadata
@@ -82,26 +108,151 @@ def test_a_launch_in_dagster_publishes_the_same(
     }
 
 
-def test_a_failed_mart_check_stops_publishing(
-    definitions: dg.Definitions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_dagster_is_told_what_the_command_tells(
+    landing: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
+    (landing / "2023" / "satisfaction_surveys.csv").unlink()
+    append_rows(landing / "2023" / "budgets.csv", "440305-gxj,2023,other,x,1,1,元")
+    job = build_definitions(str(landing), str(tmp_path / "warehouse")).resolve_job_def(JOB)
+    with dg.instance_for_test() as instance:
+        result = job.execute_in_process(partition_key="2023", instance=instance)
+        log = [entry.user_message for entry in instance.all_logs(result.run_id)]
+    steps = [line.split()[1] for line in log if line.startswith("2023  ")]
+    assert steps == [*ledger.STEPS, "publish"]
+    rejected = (
+        "2023 rejected: 2023/budgets.csv row 12: initial_budget = x; expected a number that fits, "
+        "as 1234.50"
+    )
+    gap = "2023 深圳市盐田区发展研究中心: 缺少：satisfaction（公众或服务对象满意度）"
+    assert {rejected, gap} <= set(log)
+    (published,) = (
+        event.materialization
+        for event in result.get_asset_materialization_events()
+        if event.asset_key == dg.AssetKey("published")
+    )
+    told = {name: entry.value for name, entry in published.metadata.items()}
+    assert (told["rows_rejected"], told["rejected"]) == (1, [rejected])
+    assert gap in told["blocked_or_incomplete"]  # type: ignore[operator]
+    assert told["landing_root"] == str(landing)
+    (complete,) = (
+        e for e in result.get_asset_check_evaluations() if e.check_name == "evaluations_complete"
+    )
+    assert (complete.passed, complete.severity) == (False, dg.AssetCheckSeverity.WARN)
+    evaluations = {e.check_name: e for e in result.get_asset_check_evaluations()}
+    unreadable = evaluations["readable_row"]
+    assert (unreadable.passed, unreadable.severity) == (False, dg.AssetCheckSeverity.ERROR)
+
+
+def _broken_marts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An indicator of a department is lost on the way to the marts."""
     from expectations import runner
 
     real = runner.check
 
-    def broken(database: Path, stage: str) -> list[runner.Outcome]:
-        outcomes = real(database, stage)  # type: ignore[arg-type]
+    def check(database: Path, stage: Stage) -> list[runner.Outcome]:
         if stage == "marts":
-            outcomes[0] = runner.Outcome(outcomes[0].rule, 7, 1, ["2023 a"], ["21 个指标缺一"])
-        return outcomes
+            with duckdb.connect(str(database)) as con:
+                con.execute(
+                    "delete from marts.fct_indicator_scores where indicator_code = 'procurement' "
+                    "and rubric_id = 'yantian_2023'"
+                )
+        return real(database, stage)
 
-    monkeypatch.setattr(runner, "check", broken)
+    monkeypatch.setattr(runner, "check", check)
+
+
+def test_a_failed_mart_check_stops_publishing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from orchestration.launch import launch
 
+    _broken_marts(monkeypatch)
     assert launch(LANDING, tmp_path / "warehouse", [2023]) == {
         2023: [
-            "2023 refused: grid_complete: 21 个指标缺一",
-            "2023 refused: grid_complete: and 6 more",
+            "2023 refused: grid_complete: 2023 440308-fzyj fct_indicator_scores yantian_2023："
+            "应有 21 个指标，实有 20 个",
+            "2023 refused: totals_add_up: 2023 440308-fzyj fct_evaluations yantian_2023："
+            "总分 96.08 不等于各指标得分之和 94.08",
         ]
     }
     assert not (tmp_path / "warehouse" / "published").exists()
+
+
+def test_a_checkpoint_that_says_all_is_well_does_not_publish_broken_marts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from expectations import checkpoint
+    from orchestration.launch import launch
+    from tests.test_reexecution import all_is_well
+
+    real = checkpoint.gx.Checkpoint.run
+
+    def run(self: Any) -> Any:
+        result = real(self)
+        if self.name == "marts":
+            all_is_well(result)
+        return result
+
+    _broken_marts(monkeypatch)
+    monkeypatch.setattr(checkpoint.gx.Checkpoint, "run", run)
+    (refused,) = launch(LANDING, tmp_path / "warehouse", [2023])[2023]
+    assert "is not published: data rules that it did not check, or that do not hold" in refused
+    assert "; the checkpoint marts counts 0 violations of grid_complete, there are 1;" in refused
+    assert not (tmp_path / "warehouse" / "published").exists()
+
+
+def _of(definitions: dg.Definitions, selection: dg.AssetSelection) -> dg.JobDefinition:
+    part = dg.define_asset_job("part", selection=selection)
+    return dg.Definitions(
+        assets=definitions.assets, jobs=[part], executor=dg.in_process_executor
+    ).resolve_job_def("part")
+
+
+@pytest.mark.parametrize(
+    "selection",
+    [
+        dg.AssetSelection.assets("published"),
+        dg.AssetSelection.assets("marts/fct_evaluations"),
+        dg.AssetSelection.groups("raw"),
+        dg.AssetSelection.all_asset_checks(),
+        dg.AssetSelection.all() - dg.AssetSelection.all_asset_checks(),
+        dg.AssetSelection.all() - dg.AssetSelection.assets("published"),
+    ],
+)
+def test_a_part_cannot_be_run(definitions: dg.Definitions, selection: dg.AssetSelection) -> None:
+    with pytest.raises(dg.DagsterInvalidDefinitionError) as refused:
+        _of(definitions, selection)
+    assert "does not support subsetting" in str(refused.value.__cause__)
+    assert "Please select all asset and check keys" in str(refused.value.__cause__)
+
+
+def test_the_job_cannot_be_launched_in_part(definitions: dg.Definitions) -> None:
+    job = definitions.resolve_job_def(JOB)
+    for part in (dg.AssetKey("published"), dg.AssetKey(["raw", "budgets"])):
+        with pytest.raises(dg.DagsterInvalidSubsetError, match="does not support subsetting"):
+            job.execute_in_process(partition_key="2023", asset_selection=[part])
+    assert [node.name for node in job.nodes] == ["fiscal_year"]
+
+
+@pytest.mark.parametrize(
+    ("config", "named"),
+    [
+        ({"resources": {"build": {"config": {"warehouse": "/elsewhere"}}}}, '"build"'),
+        ({"ops": {"fiscal_year": {"config": {"landing": "/elsewhere"}}}}, '"landing"'),
+        ({"ops": {"fiscal_year": {"config": {"started_at": "2024-01-01"}}}}, '"started_at"'),
+    ],
+)
+def test_no_configuration_changes_what_is_official(
+    definitions: dg.Definitions, config: dict[str, object], named: str
+) -> None:
+    with pytest.raises(dg.DagsterInvalidConfigError, match=f"unexpected config entr.* {named}"):
+        definitions.resolve_job_def(JOB).execute_in_process(partition_key="2023", run_config=config)
+
+
+def test_several_years_are_not_one_run(definitions: dg.Definitions) -> None:
+    tags = {
+        "dagster/asset_partition_range_start": "2022",
+        "dagster/asset_partition_range_end": "2023",
+    }
+    with pytest.raises(Exception, match="partition"):
+        definitions.resolve_job_def(JOB).execute_in_process(tags=tags)

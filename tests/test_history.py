@@ -1,14 +1,17 @@
 """What changed between two publications of a year, and why."""
 
 import shutil
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from orchestration import ledger
-from tests.conftest import LANDING, Published, append_rows, build, shift_year
+from orchestration.publication import chain
+from tests.conftest import LANDING, Published, TwoYears, append_rows, build
+
+pytestmark = pytest.mark.builds
 
 NANSHAN, YANTIAN = "440305-gxj", "440308-fzyj"
 PREFIX = "更换文件 2023/"
@@ -36,17 +39,13 @@ def history(published: Published, where: str = "true") -> list[tuple[Any, ...]]:
 
 
 def test_each_change_of_a_published_year_and_its_cause(
-    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    landing: Path, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    published = Published(tmp_path / "warehouse")
     folder = landing / "2023"
 
     def run() -> list[tuple[Any, ...]]:
         assert build(landing, published.warehouse) == {2023: []}
         return history(published)
-
-    assert run() == []
-    assert run() == []
 
     # A file that is replaced: the score that follows from it, the total, and nothing else.
     change(
@@ -113,27 +112,35 @@ def test_each_change_of_a_published_year_and_its_cause(
     assert all("→01234567" in why for *_, why in changed)
 
 
-def test_a_year_read_by_another_is_a_cause(landing: Path, tmp_path: Path) -> None:
+def test_a_year_read_by_another_is_a_cause(two_years: TwoYears) -> None:
     """Measures of change read the year before, so that it is loaded anew is told as well."""
-    published = Published(tmp_path / "warehouse")
-    shift_year(landing, 2023, 2024)
-    assert build(landing, published.warehouse) == {2023: [], 2024: []}
-    assert published.rows("from fct_evaluation_history") == []
-    append_rows(landing / "2024" / "assessments.csv", f"{YANTIAN},2024,spending_violation,1,甲,乙")
-    append_rows(landing / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
-    assert build(landing, published.warehouse) == {2023: [], 2024: []}
+    folder = two_years.landing
+    assert two_years.rows("from fct_evaluation_history") == []
+    append_rows(folder / "2024" / "assessments.csv", f"{YANTIAN},2024,spending_violation,1,甲,乙")
+    append_rows(folder / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
+    assert build(folder, two_years.warehouse) == {2023: [], 2024: []}
     assert {
-        why for (why,) in published.rows(
+        why for (why,) in two_years.rows(
             "select distinct cause from fct_evaluation_history where fiscal_year = 2024"
         )
     } == {"更换文件 2024/assessments.csv；更换文件 2023/petitions.csv"}  # fmt: skip
 
 
-def test_a_seed_is_named(project: Callable[..., Any], tmp_path: Path) -> None:
-    arguments = ("run", "--warehouse", str(tmp_path / "warehouse"))
-    assert project(*arguments).returncode == 0
-    change(project.folder / "seeds" / "grade_bands.csv", "yantian_2023,优,90", "yantian_2023,优,97")  # type: ignore[attr-defined]
-    assert project(*arguments).returncode == 0
-    assert history(Published(tmp_path / "warehouse")) == [
-        (YANTIAN, "grade", "TOTAL", "优", "良", "更换评分标准 seeds/grade_bands.csv")
+def test_a_seed_is_named(landing: Path, published: Published) -> None:
+    """As if the year had been published with other grades, of which Yantian's was 良."""
+    (state,) = (published.warehouse / "states").iterdir()
+    with duckdb.connect(str(state)) as con:
+        con.execute(
+            "update audit.runs set seeds = map_from_entries(list_transform(map_entries(seeds), "
+            "lambda e: if(e.key = 'grade_bands', {'key': e.key, 'value': 'another'}, e)))"
+        )
+        con.execute(
+            "update marts.fct_evaluations set grade = '良' where rubric_id = 'yantian_2023'"
+        )
+    (published.warehouse / "chain" / f"{state.stem}.json").unlink()
+    chain.seal(published.warehouse, state.stem, "then", None)
+    chain.record(published.warehouse, state.stem)
+    assert build(landing, published.warehouse) == {2023: []}
+    assert history(published) == [
+        (YANTIAN, "grade", "TOTAL", "良", "优", "更换评分标准 seeds/grade_bands.csv")
     ]

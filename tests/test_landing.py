@@ -1,17 +1,22 @@
 """Loading: typed by the contract, every row loaded or rejected, every fault said in a sentence."""
 
 import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import duckdb
 import pytest
+import xlsxwriter
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from orchestration import landing as module
-from orchestration.contract import landing_contract
 from orchestration.faults import LandingRefused
+from orchestration.landing import load as module
+from orchestration.landing import readers
+from orchestration.landing.contract import landing_contract
+from orchestration.landing.files import LandedFile
 from tests.conftest import DEPARTMENTS, append_rows, write
 
 BUDGETS = "unit_code,fiscal_year,budget_line,initial_budget,adjusted_budget,executed,amount_unit\n"
@@ -133,10 +138,92 @@ def test_a_list_of_no_departments_is_refused(con: duckdb.DuckDBPyConnection, fol
     assert con.execute("select unit_code from raw.departments").fetchall() == [("A",)]
 
 
-def test_hidden_files_are_passed_over(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    write(folder / "2023" / ".DS_Store", "x")
-    write(folder / "2023" / "~$budgets.csv", "x")
+@pytest.mark.parametrize(
+    "name",
+    [".DS_Store", "~$budgets.csv", ".~lock.budgets.csv#", "Thumbs.db", "Desktop.ini",
+     "__MACOSX/._budgets.csv", "@eaDir/budgets.csv", "$RECYCLE.BIN/$R1.csv",
+     "System Volume Information/x.dat", "budgets/THUMBS.DB"],
+)  # fmt: skip
+def test_what_nobody_sees_is_passed_over(
+    name: str, con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    write(folder / "2023" / name, "x")
     assert len(load(con, folder)) == 1
+
+
+@pytest.mark.parametrize(
+    "name", ["BUDGETS.CSV", "部门预算.csv", "部门预算/一.csv", "Budgets/1.csv", " 部门预算 .csv"]
+)
+def test_a_table_is_named_in_english_or_chinese(
+    name: str, con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    write(folder / "2023" / name, BUDGETS + "A,2023,total,1,2,3,元\n")
+    loads = load(con, folder)
+    assert [(x.table_name, x.source_file, x.rows_loaded) for x in loads][1:] == [
+        ("budgets", f"2023/{name}", 1)
+    ]
+
+
+def test_a_workbook_named_in_chinese_is_that_table(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    with xlsxwriter.Workbook(folder / "2023" / "人员编制.xlsx") as book:
+        sheet = book.add_worksheet("Sheet1")
+        sheet.write_row(0, 0, ["unit_code", "fiscal_year", "staff_category", "actual"])
+        sheet.write_row(1, 0, ["A", 2023, "worker", 1])
+    assert [(x.table_name, x.rows_loaded) for x in load(con, folder)][1:] == [("staffing", 1)]
+
+
+def _appended(path: Path) -> None:
+    append_rows(path, "A,2023,basic,9,9,9,元")
+
+
+def _replaced(path: Path) -> None:
+    beside = path.with_name(".new")
+    write(beside, path.read_bytes().replace(b"1,2,3", b"9,9,9"))
+    beside.replace(path)
+
+
+@pytest.mark.parametrize("change", [_appended, _replaced, Path.unlink])
+@pytest.mark.parametrize("is_known", [False, True])
+def test_a_file_that_changes_while_it_is_read_refuses_the_year(
+    change: Callable[[Path], Any],
+    is_known: bool,
+    con: duckdb.DuckDBPyConnection,
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The checksum in the ledger is that of what was read, also of a file found unchanged."""
+    path = folder / "2023" / "budgets.csv"
+    write(path, BUDGETS + "A,2023,total,1,2,3,元\n")
+    if is_known:
+        load(con, folder)
+        write(folder / "2023" / "staffing.csv", "unit_code,fiscal_year,staff_category\n")
+    before = budget_lines(con) if is_known else []
+    read = readers.READERS[".csv"]
+
+    @contextmanager
+    def reader(con: duckdb.DuckDBPyConnection, file: LandedFile) -> Iterator[readers.Records]:
+        with read(con, file) as found:
+            yield found
+        if file.table.name == ("staffing" if is_known else "budgets"):
+            change(path)
+
+    monkeypatch.setitem(readers.READERS, ".csv", reader)
+    assert refusal(con, folder) == [
+        "2023/budgets.csv: changed while it was being read; start again when it is there whole"
+    ]
+    assert budget_lines(con) == before
+
+
+def test_a_years_folder_elsewhere_is_told_once(
+    con: duckdb.DuckDBPyConnection, folder: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere") / "2023"
+    (folder / "2023").rename(elsewhere)
+    (folder / "2023").symlink_to(elsewhere)
+    (reason,) = refusal(con, folder)
+    assert reason.startswith("2023: the year's folder is a link that leads out of the landing")
 
 
 def test_the_same_file_has_the_same_load_id(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -154,7 +241,7 @@ CELL = st.text(st.characters(codec="utf-8", exclude_characters="\0\r"), max_size
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(
     rows=st.lists(
@@ -277,3 +364,113 @@ def test_rows_are_counted_as_a_person_sees_them(
     ]
     loaded = con.execute("select source_row from raw.budgets order by 1").fetchall()
     assert [row for (row,) in loaded] == [2, 7]
+
+
+ASSESSMENTS = "unit_code,fiscal_year,criterion_code,value,basis\n"
+
+
+@pytest.mark.parametrize(
+    ("lines", "told"),
+    [
+        # Lines that read as rows: their year in full width, or beside what nobody can see.
+        (
+            'A,２０２３,m1,1,"甲\nB,２０２３,m2,1,乙\nC,2023,m3,1,丙"\n',
+            "which read as rows of their own",
+        ),
+        ('A,2023,m1,1,"\nB,2023\ufeff,m2,1,"\n', "which read as rows of their own"),
+        # A number is not written over several lines.
+        ('A,2023,m1,"7,甲,乙\n丙,1",丁\n', "but value takes no text of several lines"),
+    ],
+)
+def test_a_mark_that_swallows_rows(
+    lines: str, told: str, con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    write(folder / "2023" / "assessments.csv", ASSESSMENTS + lines + "D,2023,m9,1,丁\n")
+    count = lines.count("\n")
+    assert (load(con, folder)[-1].rows_read, len(rejected(con))) == (count + 1, count)
+    assert all(told in reason for *_, reason in rejected(con))
+    assert con.execute("select unit_code, source_row from raw.assessments").fetchall() == [
+        ("D", count + 2)
+    ]
+
+
+def test_of_what_a_mark_swallows_a_line_names_nobody(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    write(
+        folder / "2023" / "assessments.csv",
+        'criterion_code,unit_code,fiscal_year,basis\nm1,A,2023,"甲\nm2,B,2023,乙\n丙"\n',
+    )
+    assert refusal(con, folder) == [
+        "2023/assessments.csv row 4 names no department that can be told: a quotation mark opens "
+        "a cell in row 2 that runs on over 3 lines, which read as rows of their own; close it or "
+        "double it"
+    ]
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_a_file_that_ends_in_the_middle_of_a_line(
+    end: str, con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    lines = [BUDGETS.strip(), "A,2023,total,1,2,3,元", "A,2023,basic,1,2,3,元"]
+    for name, text in (("whole", end.join([*lines, ""])), ("cut", end.join(lines)[:-1])):
+        write(folder / "2023" / "budgets" / f"{name}.csv", text.replace("total", name))
+    load(con, folder)
+    assert con.execute("select source_file from audit.loads where ends_in_line").fetchall() == [
+        ("2023/budgets/cut.csv",)
+    ]
+
+
+def test_full_width_letters_are_no_sign_of_another_encoding(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    write(
+        folder / "2023" / "assessments.csv",
+        (ASSESSMENTS + "A,2023,m1,1,ＡＢ１２元\n").encode("gb18030"),
+    )
+    load(con, folder)
+    assert con.execute("select basis from raw.assessments").fetchall() == [("ＡＢ１２元",)]
+
+
+def test_a_printed_figure_names_what_it_needs_to(
+    con: duckdb.DuckDBPyConnection, folder: Path
+) -> None:
+    """A file has the columns that it uses; a key that a row does not need is empty."""
+    figures = folder / "2023" / "reported_figures"
+    measures = "unit_code,fiscal_year,measure_code,location,printed\n"
+    cells = "unit_code,fiscal_year,数据表,记录主键,字段,location,printed\n"
+    sums = "unit_code,fiscal_year,measure_code,分子或分母,location,printed\n"
+    write(figures / "measures.csv", measures + "A,2023,q1_progress,一,1%\nA,2023,,二,2%\n")
+    write(
+        figures / "cells.csv",
+        cells
+        + "A,2023,绩效指标,target_no=2,actual_value,一,95场\n"
+        + "A,2023,assets,,fixed_assets_total,一,1\n"
+        + "A,2023,departments,,city,一,1\n"
+        + "A,2023,assets,,fixed_assets_in_use,二,1\nA,2023,固定资产,,fixed_assets_in_use,二,2\n",
+    )
+    write(figures / "sums.csv", sums + "A,2023,q1_progress,分子,一,1\nA,2023,q1_progress,商,一,1\n")
+    load(con, folder)
+    assert con.execute(
+        "select measure_code, role, table_name, record_key, column_name, location "
+        "from raw.reported_figures order by source_file, source_row"
+    ).fetchall() == [
+        ("", "", "performance_targets", "target_no=2", "actual_value", "一"),
+        ("", "", "assets", "", "fixed_assets_total", "一"),
+        ("q1_progress", "", "", "", "", "一"),
+        ("", "", "", "", "", "二"),
+        ("q1_progress", "numerator", "", "", "", "一"),
+    ]
+    found = [(*row[:2], *row[3:5], row[5].split(",")[0]) for row in rejected(con)]
+    same = "the key unit_code=A"
+    assert found == [
+        ("2023/reported_figures/cells.csv", 4, "table_name", "departments",
+         "expected one of budgets"),
+        ("2023/reported_figures/cells.csv", 5, "location", "二", same),
+        ("2023/reported_figures/cells.csv", 6, "location", "二", same),
+        ("2023/reported_figures/sums.csv", 3, "role", "商", "expected one of numerator"),
+    ]  # fmt: skip
+    write(
+        figures / "more.csv", "unit_code,fiscal_year,measure_code,printed\nA,2023,q1_progress,1%\n"
+    )
+    assert "the key column location is missing" in refusal(con, folder)[0]

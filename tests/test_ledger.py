@@ -9,21 +9,22 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import cli, launch, ledger, verify
+from orchestration import audit, cli, launch, ledger, verify
 from orchestration.project import SEEDS_DIR
-from tests.conftest import LANDING, Published, append_rows, build, shift_year
+from orchestration.publication import chain
+from tests.conftest import LANDING, Published, TwoYears, append_rows, build
+
+pytestmark = pytest.mark.builds
 
 NANSHAN = "440305-gxj"
 
 
 @pytest.fixture
-def warehouse(two_departments: Published, tmp_path: Path) -> Path:
+def warehouse(published: Published) -> Path:
     """A copy of a published warehouse, to tamper with."""
-    copy = tmp_path / "warehouse"
-    shutil.copytree(two_departments.warehouse, copy, symlinks=True)
-    for path in copy.rglob("*"):
+    for path in published.warehouse.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    return copy
+    return published.warehouse
 
 
 @pytest.fixture
@@ -66,19 +67,23 @@ def test_a_run_is_recorded_with_everything_it_was_made_from(two_departments: Pub
 
 
 def test_gaps_are_an_outcome_and_only_the_last_run_is_current(
-    landing: Path, tmp_path: Path
+    landing: Path, published: Published
 ) -> None:
-    published = Published(tmp_path / "warehouse")
+    (landing / "2023" / "satisfaction_surveys.csv").unlink()
     moment = "2024-02-29T23:30:00+08:00"
     assert launch.launch(landing, published.warehouse, [2023], moment) == {2023: []}
-    (landing / "2023" / "satisfaction_surveys.csv").unlink()
-    assert build(landing, published.warehouse) == {2023: []}
     runs = published.rows(
         "select outcome, is_current, started_at from scores.audit.runs order by published_at"
     )
     assert [run[:2] for run in runs] == [("published", False), ("published_with_gaps", True)]
     # A run that repeats another has its date, which decides what waivers are in force.
-    assert runs[0][2] == datetime.fromisoformat(moment)
+    assert runs[1][2] == datetime.fromisoformat(moment)
+    assert set(
+        published.rows(
+            "select status, total_score, grade, status_reason from fct_evaluations "
+            "where rubric_role = 'official'"
+        )
+    ) == {("incomplete", None, None, "缺少：satisfaction（公众或服务对象满意度）")}
 
 
 def test_git_is_no_condition(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -130,23 +135,18 @@ def test_the_checksum_of_the_code_follows_every_file_of_it(
 
 
 def test_years_are_built_again_as_they_were(
-    landing: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    both_years: TwoYears, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """2024 was built before 2023 was there to be read, and 2023 by an earlier date."""
-    warehouse = tmp_path / "warehouse"
-    shift_year(landing, 2023, 2024)
-    moment = "2024-02-29T23:30:00+08:00"
-    assert launch.launch(landing, warehouse, [2024], moment) == {2024: []}
-    assert build(landing, warehouse, 2023) == {2023: []}
-    command = ["verify", "--landing", str(landing), "--warehouse", str(warehouse)]
-    assert cli.main(command) == cli.SAME
+    """2024 from what it read of 2023."""
+    command = ["verify", "--landing", str(both_years.landing)]
+    assert cli.main([*command, "--warehouse", str(both_years.warehouse)]) == cli.SAME
     assert capfd.readouterr().out == "same\n"
 
 
 def test_the_runs_that_a_run_read_are_built_before_it(con: duckdb.DuckDBPyConnection) -> None:
     con.execute("attach ':memory:' as ledger")
     con.execute("use ledger")
-    ledger.ensure_table(con, "audit.runs", ledger.RUNS)
+    audit.ensure(con, "audit.runs")
     con.execute("use memory")
     for number, (name, year, is_current) in enumerate(
         [("a", 2023, False), ("b", 2024, True), ("c", 2023, True), ("d", 2020, True)]
@@ -217,6 +217,66 @@ def test_a_changed_parquet_file_is_found(warehouse: Path, rebuilt: None, tmp_pat
     assert not any(line.startswith("marts.") for line in lines)
 
 
+def test_tables_comments_and_pages_that_are_not_as_they_were(
+    warehouse: Path, rebuilt: None
+) -> None:
+    tamper(
+        warehouse,
+        """
+        create table marts.fct_more as select 1 as a;
+        create view main.all_scores as from marts.fct_indicator_scores;
+        drop table marts.dim_grades;
+        comment on table marts.fct_measures is 'made up';
+        comment on column marts.fct_measures.value is null;
+        """,
+    )
+    pages = warehouse / "published" / "data_docs"
+    page = (pages / "2023.html").read_text("utf-8")
+    (pages / "2023.html").write_text(page.replace("99.01%", "98.80%"), "utf-8")
+    (pages / "2023-departments.html").unlink()
+    results = warehouse / "published" / "validations" / "2023"
+    result = (results / "delivered.json").read_text("utf-8")
+    (results / "delivered.json").write_text(result.replace('"success": false', '"success": true'))
+    (results / "marts.json").unlink()
+    name = (warehouse / "published").readlink().name
+    assert verify.differences(LANDING, warehouse) == [
+        "main.all_scores: published, but not in the rebuild",
+        "marts.fct_more: published, but not in the rebuild",
+        "marts.fct_measures: another comment than in the rebuild",
+        "marts.fct_measures.value: another comment than in the rebuild",
+        "data_docs/2023.html: differs from the rebuild",
+        "data_docs/2023-departments.html: gone",
+        "validations/2023/delivered.json: differs from the rebuild",
+        "validations/2023/marts.json: gone",
+        "marts.dim_grades: gone",
+        f"publications/{name}/data_docs/2023-departments.html: gone",
+        f"publications/{name}/data_docs/2023.html: not the file that was published",
+        f"publications/{name}/scores.duckdb: not the file that was published",
+        f"publications/{name}: and 2 more files",
+    ]
+
+
+def test_a_history_removed_everywhere_is_found(warehouse: Path, rebuilt: None) -> None:
+    name = (warehouse / "published").readlink().name
+    state = warehouse / "states" / f"{name}.duckdb"
+    for path in (warehouse / "published" / "scores.duckdb", state):
+        with duckdb.connect(str(path)) as con:
+            con.execute("drop table marts.fct_evaluation_history")
+    assert verify.differences(LANDING, warehouse) == [
+        "marts.fct_evaluation_history: gone from the builder's state",
+        f"publications/{name}/scores.duckdb: not the file that was published",
+        f"states/{name}.duckdb: not the file that was published",
+    ]
+
+
+def test_what_cannot_be_opened_is_told_by_its_checksum(warehouse: Path) -> None:
+    (warehouse / "published" / "scores.duckdb").write_bytes(b"x" * 4096)
+    lines = verify.differences(LANDING, warehouse)
+    name = (warehouse / "published").readlink().name
+    assert f"publications/{name}/scores.duckdb: not the file that was published" in lines
+    assert lines[-1].startswith("nothing more can be compared: ")
+
+
 def test_inputs_that_are_not_as_they_were(
     warehouse: Path, landing: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -260,10 +320,8 @@ def test_code_and_packages_that_are_not_as_they_were(warehouse: Path, rebuilt: N
 
 
 def test_an_earlier_run_is_held_against_its_own_publication(
-    landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    landing: Path, published: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    published = Published(tmp_path / "warehouse")
-    assert build(landing, published.warehouse) == {2023: []}
     assert build(landing, published.warehouse) == {2023: []}
     ((first,), (last,)) = published.rows(
         "select run_id from scores.audit.runs order by published_at"
@@ -306,5 +364,8 @@ def test_wrong_usage_of_verify(
         assert message in capfd.readouterr().err
     assert not (tmp_path / "nowhere").exists()
     tamper(warehouse, "alter table audit.runs drop column code_sha256")
+    # As an earlier version published it.
+    (warehouse / "published" / chain.MANIFEST).unlink()
+    shutil.rmtree(warehouse / "chain")
     assert cli.main(["verify", "--warehouse", str(warehouse)]) == cli.WRONG_USAGE
     assert "did not record its inputs" in capfd.readouterr().err

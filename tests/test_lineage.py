@@ -11,9 +11,11 @@ from uuid import UUID
 import dagster as dg
 import pytest
 
-from orchestration.columns import column_lineage
 from orchestration.definitions import JOB, build_definitions
+from orchestration.lineage.columns import column_lineage
 from tests.conftest import LANDING, append_rows, build, jixiao
+
+pytestmark = pytest.mark.builds
 
 
 def read_events(path: Path) -> list[dict[str, Any]]:
@@ -48,15 +50,11 @@ class Told:
 def told(tmp_path_factory: pytest.TempPathFactory) -> Told:
     """The two departments, launched with both kinds of lineage asked for."""
     folder = tmp_path_factory.mktemp("lineage")
-    folders = {"landing": str(LANDING), "warehouse": str(folder / "warehouse")}
-    definitions = build_definitions(**{f"{name}_dir": path for name, path in folders.items()})
-    settings = folders | {
-        "column_lineage": True,
-        "openlineage_file": str(folder / "events.ndjson"),
-    }
-    result = definitions.resolve_job_def(JOB).execute_in_process(
-        partition_key="2023", run_config={"resources": {"build": {"config": settings}}}
-    )
+    with pytest.MonkeyPatch.context() as environment:
+        environment.setenv("JIXIAO_COLUMN_LINEAGE", "1")
+        environment.setenv("JIXIAO_OPENLINEAGE_FILE", str(folder / "events.ndjson"))
+        definitions = build_definitions(str(LANDING), str(folder / "warehouse"))
+        result = definitions.resolve_job_def(JOB).execute_in_process(partition_key="2023")
     assert result.success
     return Told(result, folder / "warehouse", read_events(folder / "events.ndjson"))
 
@@ -68,15 +66,17 @@ def test_columns_are_followed_to_their_parents(told: Told) -> None:
     # What a method gives, or an assessor; basis and blocked departments decide which.
     valued = "intermediate/int_criteria__valued"
     assert told.columns("intermediate", "int_criteria__scored")["points_awarded"] == {
-        ("intermediate/int_points__linear", "points"),
-        ("intermediate/int_points__band", "points"),
-        ("intermediate/int_points__step", "points"),
+        *(
+            (f"intermediate/int_points__{method}", column)
+            for method in ("linear", "band", "step")
+            for column in ("points", "case_code")
+        ),
         ("intermediate/int_departments__blocked", "unit_code"),
         *(
             (valued, column)
             for column in (
-                "assessed_points", "basis", "counts_violations", "measure_status", "method",
-                "points_possible", "when_undefined",
+                "assessed_points", "basis", "counts_violations", "measure_code", "measure_status",
+                "method", "points_possible", "value", "when_undefined",
             )
         ),
     }  # fmt: skip
@@ -86,11 +86,14 @@ def test_columns_are_followed_through_unions_by_name(told: Told) -> None:
     evidence = told.columns("marts", "fct_evidence")
     assert evidence["source_file"] == {
         ("intermediate/int_evidence__measures", "source_file"),
+        ("intermediate/int_evidence__stated", "source_file"),
+    }
+    stated = told.columns("intermediate", "int_evidence__stated")
+    assert stated["source_file"] == {
         ("staging/stg_assessments", "source_file"),
         ("intermediate/int_scores__reported", "source_file"),
     }
-    assert evidence["value"] == {
-        ("intermediate/int_evidence__measures", "value"),
+    assert stated["value"] == {
         ("staging/stg_assessments", "value"),
         ("intermediate/int_scores__reported", "reported_score"),
     }
@@ -135,7 +138,7 @@ def test_every_model_is_followed(told: Told) -> None:
             "w as (select * from u union all by name select d as y from s.v) select * from w",
             {"x": ["t.a", "v.c"], "y": ["t.b", "v.d"]},
         ),
-        ("select list_transform([a], b -> b + 1) as x, b as y from s.t", {"x": ["t.a"], "y": ["t.b"]}),
+        ("select list_transform([a], lambda b: b + 1) as x, b as y from s.t", {"x": ["t.a"], "y": ["t.b"]}),
         ("select a + 1 as x, x * 2 as y from s.t", {"x": ["t.a"], "y": ["t.a"]}),
         ("select t.* exclude (b), b as y, a as x from s.t", {"x": ["t.a"], "y": ["t.b"]}),
         ("this is no sql (", None),
@@ -274,12 +277,12 @@ def test_nothing_is_told_unless_it_is_asked_for(
 ) -> None:
     import sys
 
-    monkeypatch.delitem(sys.modules, "orchestration.lineage_events", raising=False)
+    monkeypatch.delitem(sys.modules, "orchestration.lineage.events", raising=False)
     monkeypatch.chdir(tmp_path)
     definitions = build_definitions(str(LANDING), str(tmp_path / "warehouse"))
     result = definitions.resolve_job_def(JOB).execute_in_process(partition_key="2023")
     assert result.success
-    assert "orchestration.lineage_events" not in sys.modules
+    assert "orchestration.lineage.events" not in sys.modules
     assert {p.name for p in tmp_path.iterdir()} == {"warehouse"}
     for event in result.get_asset_materialization_events():
         assert "dagster/column_lineage" not in event.materialization.metadata

@@ -23,6 +23,8 @@ from tests.reference import (
 )
 from tests.synthetic import Generator
 
+pytestmark = pytest.mark.builds
+
 DEPARTMENTS = 150
 POINTS_DECIMALS = 18
 

@@ -1,11 +1,17 @@
 """The two published self-evaluations: what they come to, and where they contradict themselves."""
 
 import csv
+import json
 from decimal import Decimal
 
+import pytest
+
+from expectations.rules import STAGES
 from orchestration.project import PROJECT_DIR
 from tests.conftest import LANDING, Published
 from tests.reference import read
+
+pytestmark = pytest.mark.builds
 
 NANSHAN, YANTIAN = "440305-gxj", "440308-fzyj"
 
@@ -110,6 +116,8 @@ def test_mismatches_are_explained_where_something_explains_them(
         (NANSHAN, "figure", "off_establishment_rate", "19.71%",
          f"分母用核定编制数加编外人数：14 ÷ 71，{cut}"),
         (NANSHAN, "figure", "off_establishment_rate", "24.56%", "分母用核定编制数：14 ÷ 57"),
+        # 105 场 in the table of targets
+        (NANSHAN, "figure", "performance_targets/target_no=2/actual_value", "95场", None),
         *[(NANSHAN, "figure", "q1_execution_rate", "78.12%",
            "由所印的一季度支出进度除以序时进度：19.53% ÷ 0.25")] * 2,
         (NANSHAN, "figure", "q2_execution_rate", "135.30%",
@@ -119,12 +127,30 @@ def test_mismatches_are_explained_where_something_explains_them(
         (NANSHAN, "figure", "q4_progress", "98.88%", None),
         (NANSHAN, "indicator_score", "financial_compliance", "3", "未扣 预算调整率 的 0.9 分"),
         (NANSHAN, "total_score", "TOTAL", "97.47", "各指标差额之和：财务合规性 +0.9"),
+        (YANTIAN, "figure", "budget_adjustment_rate/numerator", "853.5万元",
+         "印的是调整预算数，未减年初预算数：8535000"),
         (YANTIAN, "figure", "budget_execution_rate", "99.5%", None),
     ]  # fmt: skip
     assert two_departments.rows(
         "select count(*) from fct_reconciliation "
         "where verdict != 'mismatch' and explained_by is not null"
     ) == [(0,)]
+
+
+def test_contradictions_with_a_cell_and_a_sum(two_departments: Published) -> None:
+    rows = two_departments.rows(
+        "select unit_code, location, measure_code, role, table_name, record_key, column_name, "
+        "reported_value, computed_value, reported_text, computed_text, difference, verdict "
+        "from fct_reconciliation where role is not null or table_name is not null order by all"
+    )
+    d = Decimal
+    assert rows == [
+        (NANSHAN, "二（二）主要履职情况", None, None,
+         "performance_targets", "target_no=2", "actual_value",
+         d(95), d(105), "95场", "105场", d(10), "mismatch"),
+        (YANTIAN, "三（二）2", "budget_adjustment_rate", "numerator", None, None, None,
+         d(8535000), d(3321500), "853.5万元", "332.2万元", d(-5213500), "mismatch"),
+    ]  # fmt: skip
 
 
 def test_rival_definitions_are_not_published_as_measures(two_departments: Published) -> None:
@@ -184,6 +210,43 @@ def test_every_mart_is_published_as_parquet_too(two_departments: Published) -> N
         assert two_departments.rows(f"select count(*) from read_parquet('{pattern}')") == [
             (len(rows),)
         ], name
+
+
+def test_the_result_of_each_checkpoint_is_published(two_departments: Published) -> None:
+    folder = two_departments.warehouse / "published" / "validations"
+    texts = {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for path in folder.rglob("*.json")
+    }
+    assert set(texts) == {f"2023/{stage}.json" for stage in STAGES}
+    ((run_id,),) = two_departments.rows("select run_id from scores.audit.runs")
+    found = {}
+    for text in texts.values():
+        # Nothing of the machine and the run that it comes from.
+        assert str(PROJECT_DIR) not in text
+        assert str(two_departments.warehouse) not in text
+        assert run_id not in text
+        result = json.loads(text)
+        found[result["checkpoint"]] = {
+            entry["rule_id"]: entry["result"].get(
+                "observed_value", entry["result"].get("unexpected_count")
+            )
+            for of_table in result["validation_results"]
+            for entry in of_table["expectations"]
+            if not entry["success"]
+        }
+        assert result["success"] == (not found[result["checkpoint"]])
+    assert found == {
+        "delivered": {
+            "sme_within_procurement": 1,
+            "reported_figures_agree": 7,
+            "target_ties_to_measure": 1,
+            "project_budget_used": 1,
+            "completed_project_spent": 1,
+        },
+        "waivers": {},
+        "marts": {},
+    }
 
 
 def test_the_readme_shows_what_is_published(two_departments: Published) -> None:

@@ -6,10 +6,17 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import report
-from tests.conftest import Published, append_rows, build, shift_year
+from orchestration import audit, ledger
+from orchestration.publication import chain, summary
+from tests.conftest import Published, TwoYears, append_rows, build
+
+pytestmark = pytest.mark.builds
 
 NANSHAN, YANTIAN = "440305-gxj", "440308-fzyj"
+STALE = (
+    "2024 is out of date: it reads 2023, which has been loaded anew since it was built; "
+    "jixiao run --year 2024 brings it up to date"
+)
 
 
 def of_year(published: Published, year: int) -> dict[str, list[tuple[object, ...]]]:
@@ -27,78 +34,57 @@ def of_year(published: Published, year: int) -> dict[str, list[tuple[object, ...
     return kept
 
 
-def test_a_second_year_changes_nothing_in_the_first(landing: Path, tmp_path: Path) -> None:
-    published = Published(tmp_path / "warehouse")
-    assert build(landing, published.warehouse) == {2023: []}
-    before = of_year(published, 2023)
-    folder = shift_year(landing, 2023, 2024)
-    budgets = (folder / "budgets.csv").read_text("utf-8")
-    (folder / "budgets.csv").write_text(
-        budgets.replace(",total,521.35,853.5,847.07,", ",total,600,600,600,"), "utf-8"
-    )
-    assert build(landing, published.warehouse, 2024) == {2024: []}
-    assert of_year(published, 2023) == before
-    assert published.rows(
+def test_a_second_year_changes_nothing_in_the_first(
+    both_years: TwoYears, two_departments: Published
+) -> None:
+    assert of_year(both_years, 2023) == of_year(two_departments, 2023)
+    assert both_years.rows(
         "select fiscal_year, value from fct_measures "
         f"where unit_code = '{YANTIAN}' and measure_code = 'budget_adjustment_rate' order by 1"
-    ) == [(2023, Decimal("0.6370960008")), (2024, Decimal(0))]
+    ) == [(2023, Decimal("0.6370960008")), (2024, Decimal("0.4225"))]
     # A measure of change reads the year before from what is already loaded, with its evidence.
-    assert published.rows(
+    assert both_years.rows(
         "select fiscal_year, numerator, denominator, status from fct_measures "
         f"where unit_code = '{YANTIAN}' and measure_code = 'budget_change_rate' order by 1"
     ) == [(2023, None, None, "missing"), (2024, Decimal("786500"), Decimal("5213500"), "defined")]
 
 
-def test_a_mart_gains_the_columns_that_an_older_one_lacks(landing: Path, tmp_path: Path) -> None:
-    published = Published(tmp_path / "warehouse")
-    assert build(landing, published.warehouse) == {2023: []}
+def test_loading_a_year_again_replaces_it(landing: Path, published: Published) -> None:
+    """Its marts gain the columns that those of an older version lack."""
     query = "select item_code, location, explained_by from fct_reconciliation order by all"
-    before = published.rows(query)
+    before, first = published.rows(query), published.tables()
     (state,) = (published.warehouse / "states").iterdir()
     with duckdb.connect(str(state)) as con:
         con.execute("alter table marts.fct_reconciliation drop column explained_by")
+    # As an older version published it.
+    (published.warehouse / "chain" / f"{state.stem}.json").unlink()
+    chain.seal(published.warehouse, state.stem, "older", None)
+    chain.record(published.warehouse, state.stem)
     assert build(landing, published.warehouse) == {2023: []}
     assert published.rows(query) == before
+    del first["fct_reconciliation"]
+    assert published.tables().items() >= first.items()
 
 
-def test_loading_a_year_again_replaces_it(landing: Path, tmp_path: Path) -> None:
-    published = Published(tmp_path / "warehouse")
-    assert build(landing, published.warehouse) == {2023: []}
-    first = published.tables()
-    assert build(landing, published.warehouse) == {2023: []}
-    assert published.tables() == first
-    (landing / "2023" / "satisfaction_surveys.csv").unlink()
-    assert build(landing, published.warehouse) == {2023: []}
-    assert set(
-        published.rows(
-            "select unit_code, status, total_score, grade, status_reason from fct_evaluations "
-            "where rubric_role = 'official'"
-        )
-    ) == {
-        (NANSHAN, "incomplete", None, None, "缺少：satisfaction（公众或服务对象满意度）"),
-        (YANTIAN, "incomplete", None, None, "缺少：satisfaction（公众或服务对象满意度）"),
-    }
-
-
-def test_a_refused_year_leaves_the_others_published(landing: Path, tmp_path: Path) -> None:
-    published = Published(tmp_path / "warehouse")
-    folder = shift_year(landing, 2023, 2022)
-    assert build(landing, published.warehouse) == {2022: [], 2023: []}
-    before = of_year(published, 2022)
-    append_rows(folder / "budgets.csv", ",2022,total,1,1,1,元")
-    append_rows(landing / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
-    outcomes = build(landing, published.warehouse)
+def test_a_refused_year_leaves_the_others_published(two_years: TwoYears) -> None:
+    before = of_year(two_years, 2024)
+    append_rows(two_years.landing / "2024" / "budgets.csv", ",2024,total,1,1,1,元")
+    append_rows(two_years.landing / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
+    outcomes = build(two_years.landing, two_years.warehouse)
     assert outcomes[2023] == []
-    assert outcomes[2022] == [
-        "2022 refused: 2022/budgets.csv row 12 column unit_code: empty or not to be found, "
+    assert outcomes[2024] == [
+        "2024 refused: 2024/budgets.csv row 12 column unit_code: empty or not to be found, "
         "so the row names no department; expected its unit_code"
     ]
-    assert of_year(published, 2022) == before
-    assert published.rows(
+    assert of_year(two_years, 2024) == before
+    assert two_years.rows(
         "select numerator, denominator from fct_measures "
         f"where unit_code = '{NANSHAN}' and fiscal_year = 2023 "
         "and measure_code = 'petition_on_time_rate'"
     ) == [(Decimal(27119), Decimal(27120))]
+    # 2024 reads the year before.
+    found = summary.read(two_years.warehouse, [2023])
+    assert found.outdated == [STALE]
 
 
 def test_a_further_department_is_rows(landing: Path, tmp_path: Path) -> None:
@@ -123,29 +109,30 @@ def test_a_further_department_is_rows(landing: Path, tmp_path: Path) -> None:
     ) == [(Decimal(0), True)]
 
 
-def test_a_later_year_that_read_other_data_is_named(
-    landing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    warehouse = tmp_path / "warehouse"
-    shift_year(landing, 2023, 2024)
+def test_a_year_is_out_of_date_while_it_has_read_other_data(con: duckdb.DuckDBPyConnection) -> None:
+    audit.ensure(con, "audit.runs")
 
-    def shown(*years: int) -> list[str]:
-        assert not any(build(landing, warehouse, *years).values())
-        capsys.readouterr()
-        report.show(warehouse, list(years))
-        return [line for line in capsys.readouterr().out.splitlines() if "out of date" in line]
+    def outdated(*built: tuple[int, str]) -> list[str]:
+        for year, landing in built:
+            con.execute(
+                "insert into audit.runs by name select ? as fiscal_year, ? as landing_sha256, "
+                "? as seeds_sha256, (select to_timestamp(count(*)) from audit.runs) as published_at",
+                [year, landing, ledger.seeds_sha256()],
+            )
+        return ledger.outdated(con)
 
-    assert shown(2024) == []
-    stale = (
-        "2024 is out of date: it reads 2023, which has been loaded anew since it was built; "
-        "jixiao run --year 2024 brings it up to date"
-    )
-    assert shown(2023) == [stale]
-    assert shown(2024) == []
-    assert shown(2023) == []
-    append_rows(landing / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
-    assert shown(2023) == [stale]
-    assert shown(2023, 2024) == []
+    assert outdated((2024, "a")) == []
+    # It was built before there was anything to read.
+    assert outdated((2023, "b")) == [STALE]
+    assert outdated((2024, "a")) == []
+    assert outdated((2023, "b")) == []
+    assert outdated((2023, "c")) == [STALE]
+    assert outdated((2023, "d"), (2024, "a")) == []
+    con.execute("update audit.runs set seeds_sha256 = 'other' where fiscal_year = 2023")
+    assert outdated() == [
+        "2023 is out of date: the rubrics, measures or waivers have changed since it was built; "
+        "jixiao run --year 2023 brings it up to date"
+    ]
 
 
 def test_a_folder_for_a_year_that_cannot_be_is_refused(tmp_path: Path) -> None:

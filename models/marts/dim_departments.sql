@@ -18,7 +18,4 @@ select
     departments.district,
     official.rubric_id as official_rubric_id
 from departments
-left join official
-    on
-        departments.unit_code = official.unit_code
-        and departments.fiscal_year = official.fiscal_year
+left join official using (unit_code, fiscal_year)

@@ -16,4 +16,4 @@ select
     inputs.is_required
 from {{ ref('measure_inputs') }} as inputs
 -- The inputs of rival definitions stay inside, as their values do.
-inner join {{ ref('measures') }} as measures on inputs.measure_code = measures.measure_code
+inner join {{ ref('measures') }} using (measure_code)

@@ -40,10 +40,5 @@ select
         else causes.causes_zh
     end as explanation_zh
 from indicators
-inner join causes
-    on
-        indicators.unit_code = causes.unit_code
-        and indicators.fiscal_year = causes.fiscal_year
-        and indicators.rubric_id = causes.rubric_id
-        and indicators.indicator_code = causes.indicator_code
+inner join causes using (unit_code, fiscal_year, rubric_id, indicator_code)
 where indicators.score < indicators.points_possible

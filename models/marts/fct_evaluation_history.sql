@@ -94,10 +94,7 @@ select
         end
     ) as cause
 from changed
-inner join compared on changed.fiscal_year = compared.fiscal_year
-left join of_departments
-    on
-        changed.unit_code = of_departments.unit_code
-        and changed.fiscal_year = of_departments.fiscal_year
-left join of_all on changed.fiscal_year = of_all.fiscal_year
-left join of_files on changed.fiscal_year = of_files.fiscal_year
+inner join compared using (fiscal_year)
+left join of_departments using (unit_code, fiscal_year)
+left join of_all using (fiscal_year)
+left join of_files using (fiscal_year)

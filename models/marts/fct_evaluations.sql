@@ -25,8 +25,4 @@ select
     cast(evaluations.points_missing as decimal(9, 4)) as points_missing,
     evaluations.status_reason
 from evaluations
-left join reported
-    on
-        evaluations.unit_code = reported.unit_code
-        and evaluations.fiscal_year = reported.fiscal_year
-        and evaluations.rubric_id = reported.rubric_id
+left join reported using (unit_code, fiscal_year, rubric_id)

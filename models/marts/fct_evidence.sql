@@ -2,90 +2,21 @@ with measure_cells as (
     select * from {{ ref('int_evidence__measures') }}
 ),
 
-criteria as (
-    select * from {{ ref('int_criteria__valued') }}
-    -- A row without a number is what was delivered of a criterion that is missing.
-    where basis in ('assessed', 'missing')
-),
-
-assessments as (
-    select * from {{ ref('stg_assessments') }}
+stated_cells as (
+    select
+        *,
+        fiscal_year as delivered_year
+    from {{ ref('int_evidence__stated') }}
 ),
 
 corrections as (
     select * from {{ ref('stg_corrections') }}
 ),
 
-reported as (
-    select * from {{ ref('int_scores__reported') }}
-    where rubric_id is not null
-),
-
-assessed_cells as (
-    select
-        criteria.unit_code,
-        criteria.fiscal_year,
-        criteria.fiscal_year as delivered_year,
-        criteria.rubric_id,
-        criteria.indicator_code,
-        criteria.criterion_code,
-        criteria.measure_code,
-        'assessment' as role,
-        'assessments' as table_name,
-        'criterion_code=' || criteria.criterion_code as record_key,
-        'value' as column_name,
-        1 as weight,
-        assessments.value,
-        assessments.delivered.value as delivered_value,
-        {{ corrections_of(['value'], 'assessments.corrections') }} as corrections,
-        assessments.source_file,
-        assessments.source_sha256,
-        assessments.source_row,
-        assessments.load_id
-    from criteria
-    inner join assessments
-        on
-            criteria.unit_code = assessments.unit_code
-            and criteria.fiscal_year = assessments.fiscal_year
-            and criteria.criterion_code = assessments.criterion_code
-),
-
-{% for column in ['reported_score', 'reported_grade'] -%}
-{{ column }}_cells as (
-    select
-        unit_code,
-        fiscal_year,
-        rubric_id,
-        case when not is_total then indicator_code end as indicator_code,
-        'reported' as role,
-        'reported_scores' as table_name,
-        'indicator_code=' || indicator_code as record_key,
-        '{{ column }}' as column_name,
-        {% if column == 'reported_score' -%}
-        1 as weight,
-        reported_score as value,
-        delivered_score as delivered_value,
-        {%- else -%}
-        reported_grade as delivered_value,
-        {%- endif %}
-        source_file,
-        source_sha256,
-        source_row,
-        load_id
-    from reported
-    where {{ column }} is not null
-),
-
-{% endfor -%}
-
 all_cells as (
     select * from measure_cells
     union all by name
-    select * from assessed_cells
-    union all by name
-    select * from reported_score_cells
-    union all by name
-    select * from reported_grade_cells
+    select * from stated_cells
 ),
 
 -- What is said of each corrected cell of a record, by column.
@@ -114,7 +45,7 @@ explained as (
         nullif(
             array_to_string(list_transform(
                 map_keys(all_cells.corrections),
-                corrected -> case
+                lambda corrected: case
                     when corrected = all_cells.column_name then '' else corrected || '：'
                 end || corrected_records.sentences[corrected]
             ), '；'), ''

@@ -18,4 +18,4 @@ select
     findings.is_waived,
     findings.waiver_reason
 from findings
-inner join run_years on findings.fiscal_year = run_years.fiscal_year
+inner join run_years using (fiscal_year)

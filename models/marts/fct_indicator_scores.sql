@@ -18,9 +18,4 @@ select
     reported.reported_score,
     cast(indicators.score - reported.reported_score as decimal(18, 6)) as score_difference
 from indicators
-left join reported
-    on
-        indicators.unit_code = reported.unit_code
-        and indicators.fiscal_year = reported.fiscal_year
-        and indicators.rubric_id = reported.rubric_id
-        and indicators.indicator_code = reported.indicator_code
+left join reported using (unit_code, fiscal_year, rubric_id, indicator_code)

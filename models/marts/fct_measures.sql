@@ -2,7 +2,7 @@
 with measures as (
     select valued.*
     from {{ ref('int_measures__valued') }} as valued
-    semi join {{ ref('measures') }} as measures on valued.measure_code = measures.measure_code
+    semi join {{ ref('measures') }} using (measure_code)
 )
 
 select

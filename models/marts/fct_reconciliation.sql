@@ -19,6 +19,11 @@ select
     compared.item_type,
     compared.item_code,
     compared.location,
+    compared.measure_code,
+    compared.role,
+    compared.table_name,
+    compared.record_key,
+    compared.column_name,
     compared.reported_value,
     compared.computed_value,
     compared.reported_text,
@@ -27,10 +32,4 @@ select
     compared.verdict,
     explained.explained_by
 from compared
-left join explained
-    on
-        compared.unit_code = explained.unit_code
-        and compared.fiscal_year = explained.fiscal_year
-        and compared.item_type = explained.item_type
-        and compared.item_code = explained.item_code
-        and compared.location = explained.location
+left join explained using (unit_code, fiscal_year, item_type, item_code, location)

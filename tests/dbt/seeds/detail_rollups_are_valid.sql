@@ -87,8 +87,7 @@ key_parts as (
         read_cells.side,
         read_cells.table_name,
         numbers.part_no,
-        list_filter(string_split(read_cells.key_parts[numbers.part_no], '&'), term -> term != '')
-            as terms
+        {{ terms('read_cells.key_parts[numbers.part_no]') }} as terms
     from read_cells
     cross join unnest(range(1, len(read_cells.key_parts) + 1)) as numbers (part_no)
 ),
@@ -107,10 +106,10 @@ terms as (
 
 open_terms as (
     select
-        key_parts.seed_row,
-        key_parts.side,
-        key_parts.part_no,
-        list_sort(list_filter(key_parts.terms, term -> ends_with(term, '=*'))) as codes_taken
+        seed_row,
+        side,
+        part_no,
+        list_sort(list_filter(terms, lambda term: ends_with(term, '=*'))) as codes_taken
     from key_parts
 ),
 
@@ -180,7 +179,7 @@ faults as (
         key_parts.side = 'summary'
         and (
             key_parts.part_no > 1
-            or list_transform(key_parts.terms, term -> split_part(term, '=', 1))
+            or list_transform(key_parts.terms, lambda term: split_part(term, '=', 1))
             != tables.key_columns
         )
     union all

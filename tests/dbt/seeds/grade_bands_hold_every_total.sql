@@ -1,5 +1,5 @@
 {{ config(meta={'dagster': {'ref': {'name': 'grade_bands'}}}) }}
--- Each rubric has a grade for every total from 0 up.
+-- Each rubric has a grade for every total from 0 up, and each grade a total that reaches it.
 with rubrics as (
     select * from {{ ref('rubrics') }}
 ),
@@ -24,4 +24,11 @@ select
     ) as message
 from lowest
 where lower is null or lower > 0
+union all
+select
+    {{ seed_row('grade_bands', ['rubric_id', 'grade']) }} || ' column lower: found '''
+    || {{ plain_text('lower') }} || ''', expected a total from 0 to 100, the points of the rubric; '
+    || 'correct the cell' as message
+from grade_bands
+where lower not between 0 and 100
 order by message

@@ -13,6 +13,18 @@ rivals as (
     left join measures on rival_measures.rival_code = measures.measure_code
 ),
 
+rival_sums as (
+    select
+        sums.*,
+        measures.measure_code is not null or rivals.rival_code is not null as is_computed,
+        coalesce(sums.rival_code = sums.measure_code and sums.rival_role = sums.role, false)
+            as is_itself
+    from {{ ref('rival_sums') }} as sums
+    left join measures on sums.rival_code = measures.measure_code
+    left join (select distinct measure_code, rival_code from rivals) as rivals
+        on sums.measure_code = rivals.measure_code and sums.rival_code = rivals.rival_code
+),
+
 figure_variants as (
     select * from {{ ref('figure_variants') }}
 ),
@@ -84,8 +96,8 @@ cells as (
             {
                 'column_name': 'definition',
                 'found': definition,
-                'is_valid': definition in ('own', 'rival'),
-                'expected': 'own or rival'
+                'is_valid': definition in ('own', 'sum', 'rival'),
+                'expected': 'own or rival, or sum for a sum or a cell'
             },
             {
                 'column_name': 'factor',
@@ -113,6 +125,44 @@ cells as (
             }
         ], recursive := true)
     from figure_variants
+    union all by name
+    select
+        {{ seed_row('rival_sums', ['measure_code', 'role', 'rival_code']) }} as seed_row,
+        unnest([
+            {%- for text in ['measure_code', 'reason_zh'] %}
+            {
+                'column_name': '{{ text }}',
+                'found': {{ text }},
+                'is_valid': trim({{ text }}) != '',
+                'expected': 'a text'
+            },
+            {%- endfor %}
+            {
+                'column_name': 'role',
+                'found': role,
+                'is_valid': role in ('numerator', 'denominator'),
+                'expected': 'numerator or denominator'
+            },
+            {
+                'column_name': 'rival_code',
+                'found': rival_code,
+                'is_valid': is_computed and trim(rival_code) != '',
+                'expected': 'a measure, or a rival of the measure in seeds/rival_measures.csv'
+            },
+            {
+                'column_name': 'rival_role',
+                'found': rival_role,
+                'is_valid': rival_role in ('numerator', 'denominator') and not is_itself,
+                'expected': 'numerator or denominator, and of the measure itself the other one'
+            },
+            {
+                'column_name': 'sort_order',
+                'found': cast(sort_order as varchar),
+                'is_valid': sort_order is not null,
+                'expected': 'a number: the lowest is tried first'
+            }
+        ], recursive := true)
+    from rival_sums
 )
 
 select

@@ -1,5 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'rubric_criteria'}}}) }}
--- Each cell of the rubric seeds by itself: required, one of the codes, within its range.
+-- Each cell of the rubric seeds by itself: required, one of the codes, within its range. Which
+-- options a method reads is the concern of method_options_are_read.
 with rubrics as (
     select * from {{ ref('rubrics') }}
 ),
@@ -148,20 +149,6 @@ cells as (
                 end
             },
             {
-                'column_name': 'measure_code',
-                'found': measure_code,
-                'is_valid': case
-                    when method in ('linear', 'band') then trim(measure_code) != ''
-                    when method in ('assessed', 'veto') then measure_code is null
-                    else true
-                end,
-                'expected': case
-                    when method in ('linear', 'band')
-                        then 'a measure of seeds/measures.csv, as the method is ' || method
-                    else 'an empty cell, as the method is ' || method
-                end
-            },
-            {
                 'column_name': 'full_mark_at',
                 'found': {{ plain_text('full_mark_at') }},
                 'is_valid': full_mark_at is null or full_mark_at > 0,
@@ -188,8 +175,8 @@ cells as (
             {
                 'column_name': 'points_per_step',
                 'found': {{ plain_text('points_per_step') }},
-                'is_valid': method is distinct from 'step' or points_per_step > 0,
-                'expected': 'the points that a step costs, above 0, as the method is step'
+                'is_valid': points_per_step is null or points_per_step > 0,
+                'expected': 'the points that a step costs, above 0'
             },
             {
                 'column_name': 'step_rounding',
@@ -201,12 +188,8 @@ cells as (
             {
                 'column_name': 'when_undefined',
                 'found': when_undefined,
-                'is_valid': when_undefined in ('full', 'zero')
-                or (when_undefined is null and measure_code is null),
-                'expected': 'full or zero' || case
-                    when measure_code is null then ', or an empty cell'
-                    else ', as the criterion has a measure_code'
-                end
+                'is_valid': when_undefined is null or when_undefined in ('full', 'zero'),
+                'expected': 'full or zero'
             },
             {
                 'column_name': 'standard_zh',

@@ -20,8 +20,11 @@
     ('waivers', ['rule_id', 'unit_code', 'fiscal_year']),
     ('rival_measures', ['measure_code', 'rival_code', 'is_reported']),
     ('rival_measures', ['measure_code', 'sort_order']),
+    ('rival_sums', ['measure_code', 'role', 'rival_code', 'rival_role']),
+    ('rival_sums', ['measure_code', 'role', 'sort_order']),
     ('figure_variants', ['variant_code']),
     ('figure_variants', ['sort_order']),
+    ('explanation_patterns', ['pattern_code']),
 ] %}
 
 with repeated as (

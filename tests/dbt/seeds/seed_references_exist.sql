@@ -19,14 +19,14 @@
     ('rival_measures', ['rival_code'], {
         'measures': ['measure_code'], 'measure_inputs': ['measure_code'],
     }),
+    ('rival_sums', ['measure_code'], {'measures': ['measure_code']}),
 ] %}
 
 with unknown as (
     {%- for seed, columns, referred in references %}
     select
         {{ seed_row(seed, columns) }} as seed_row,
-        'seeds/{{ referred | join('.csv or seeds/') }}.csv' as referred_files,
-        count(*) as rows_count
+        'seeds/{{ referred | join('.csv or seeds/') }}.csv' as referred_files
     from {{ ref(seed) }} as referring
     anti join (
         {%- for referred_seed, referred_columns in referred.items() %}
@@ -46,8 +46,7 @@ with unknown as (
 )
 
 select
-    seed_row || case when rows_count > 1 then ' (' || rows_count || ' rows)' else '' end
-    || ': not found in ' || referred_files || ', expected a row of it; correct it or add it there'
-        as message
+    seed_row || ': not found in ' || referred_files
+    || ', expected a row of it; correct it or add it there' as message
 from unknown
 order by message

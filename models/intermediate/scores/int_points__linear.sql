@@ -1,0 +1,44 @@
+with valued as (
+    select * from {{ ref('int_criteria__valued') }}
+    where method = 'linear' and value is not null
+),
+
+criteria as (
+    select
+        rubric_id,
+        criterion_code,
+        over_target,
+        coalesce(full_mark_at, 1) as full_mark_at
+    from {{ ref('rubric_criteria') }}
+),
+
+judged as (
+    select
+        valued.*,
+        criteria.full_mark_at,
+        case
+            when valued.value < 0 then 'linear_negative'
+            when valued.value <= criteria.full_mark_at or criteria.over_target = 'exceed'
+                then if(criteria.full_mark_at = 1, 'linear_share', 'linear_share_of_target')
+            when criteria.over_target = 'zero' then 'linear_too_much'
+            else 'linear_capped'
+        end as case_code
+    from valued
+    inner join criteria using (rubric_id, criterion_code)
+)
+
+-- points × value ÷ full_mark_at, never below 0; above full_mark_at as over_target says.
+select
+    unit_code,
+    fiscal_year,
+    rubric_id,
+    criterion_code,
+    case_code,
+    cast(
+        case
+            when value <= 0 or case_code = 'linear_too_much' then 0
+            when case_code = 'linear_capped' then points_possible
+            else {{ quotient('points_possible * value', 'full_mark_at', scale=18) }}
+        end as decimal(38, 18)
+    ) as points
+from judged

@@ -1,0 +1,120 @@
+"""No flag or variable from outside changes what a build builds, and less is not published."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from dbt.cli import params
+from dbt.env_vars import KNOWN_ENGINE_ENV_VARS
+
+from orchestration import dbt
+from orchestration.project import PROJECT_DIR
+from tests.conftest import LANDING, Published, build
+
+pytestmark = pytest.mark.builds
+
+# What would empty, cut, move or stop a build, or let it go on where it must not.
+HARMFUL = {
+    "DBT_EMPTY": "1",
+    "DBT_ENGINE_EMPTY": "1",
+    "DBT_SAMPLE": "1 day",
+    "DBT_EXCLUDE": "fct_deductions",
+    "DBT_EXCLUDE_RESOURCE_TYPES": "test seed",
+    "DBT_RESOURCE_TYPES": "seed",
+    "DBT_SELECT": "dim_codes",
+    "DBT_INDIRECT_SELECTION": "empty",
+    "DBT_FULL_REFRESH": "1",
+    "DBT_FAIL_FAST": "1",
+    "DBT_WARN_ERROR": "1",
+    "DBT_STORE_FAILURES": "1",
+    "DBT_TARGET": "dev",
+    "DBT_PROFILE": "elsewhere",
+    "DBT_PROFILES_DIR": "/nowhere",
+    "DBT_PROJECT_DIR": "/nowhere",
+    "DBT_TARGET_PATH": "/nowhere",
+    "DBT_LOG_PATH": "/nowhere",
+    "DBT_VARS": "{a: 1}",
+    "DBT_DEFER": "1",
+    "DBT_STATE": "/nowhere",
+    "DBT_THREADS": "1",
+    "DBT_EVENT_TIME_START": "2030-01-01",
+    "DBT_EVENT_TIME_END": "2031-01-01",
+    "DBT_PARTIAL_PARSE": "0",
+    "DBT_STATIC_PARSER": "0",
+    "DBT_VERSION_CHECK": "0",
+    "GX_CLOUD_ACCESS_TOKEN": "x",
+    "GX_CLOUD_BASE_URL": "http://nowhere.invalid",
+    "GX_CLOUD_ORGANIZATION_ID": "x",
+    "GX_ANALYTICS_ENABLED": "true",
+    "TZ": "America/Los_Angeles",
+}
+
+
+def test_a_build_is_as_without_them(two_departments: Published, tmp_path: Path) -> None:
+    run = subprocess.run(
+        [sys.executable, "-m", "orchestration.cli", "run", "--warehouse", str(tmp_path)],
+        cwd=PROJECT_DIR,
+        env=os.environ | HARMFUL,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr
+    assert Published(tmp_path).tables() == two_departments.tables()
+
+
+def test_dbt_sees_none_of_its_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    seen: dict[str, str] = {}
+
+    class Runner:
+        def __init__(self, **_: Any) -> None: ...
+
+        def invoke(self, arguments: list[str]) -> None:
+            seen.update(os.environ)
+            os.environ["DBT_SET_BY_DBT"] = "1"
+
+    names = (
+        {
+            str(variable)
+            for option in vars(params).values()
+            for parameter in getattr(option, "__closure__", None) or ()
+            if isinstance(variable := parameter.cell_contents, str) and variable.startswith("DBT_")
+        }
+        | {variable.name for variable in KNOWN_ENGINE_ENV_VARS}
+        | set(HARMFUL)
+    )
+    for name in names:
+        monkeypatch.setenv(name, "1")
+    monkeypatch.delenv("JIXIAO_BUILD_FILE", raising=False)
+    before = dict(os.environ)
+    monkeypatch.setattr("dbt.cli.main.dbtRunner", Runner)
+    dbt.invoke(tmp_path / "warehouse.duckdb", tmp_path, "build")
+    assert {name for name in seen if name.startswith("DBT_")} == set()
+    assert seen["JIXIAO_BUILD_FILE"] == str(tmp_path / "warehouse.duckdb")
+    assert dict(os.environ) == before
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        (["--empty"], "departments_complete: 2023 440305-gxj dim_departments：已载入而未发布"),
+        (["--exclude", "fct_deductions"], "is not published: dbt did not build fct_deductions"),
+    ],
+)
+def test_less_than_the_whole_is_not_published(
+    flags: list[str], said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever makes dbt build less, by whatever way it comes."""
+    whole: Callable[..., Any] = dbt.invoke
+
+    def less(*arguments: Any, **options: Any) -> Any:
+        return whole(*arguments, *(flags if "--exclude" in arguments else ()), **options)
+
+    monkeypatch.setattr(dbt, "invoke", less)
+    (reason, *_) = build(LANDING, tmp_path, 2023)[2023]
+    assert said in reason
+    assert not (tmp_path / "published").exists()
