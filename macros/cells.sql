@@ -3,7 +3,8 @@
     selected_by=none
 ) -%}
     {#-
-        One staging table as long facts: a row for each record and delivered cell.
+        One staging table as long facts: a row for each record and delivered cell of the years that
+        the build reads.
         `columns` maps a fact to its staging expression; `attributes` are further columns, beside
         the keys, that a measure may select records by (`selected_by`: all of them, where the keys
         are none); `column_names` gives the delivered column where a fact is read from one of
@@ -47,5 +48,10 @@
             {%- endfor %}
         ], recursive := true)
     from {{ ref('stg_' ~ table) }}
-    where fiscal_year in (select fiscal_year from years_read)
+    where
+        fiscal_year in (
+            select read_year
+            from {{ source('audit', 'run_reads') }}
+            semi join {{ source('audit', 'run_years') }} using (run_id, fiscal_year)
+        )
 {%- endmacro %}

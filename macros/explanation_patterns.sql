@@ -5,7 +5,7 @@
     -#}
     {{ return([
         'each', 'beyond', 'within', 'at_lower', 'at_upper', 'value', 'full_mark', 'lower', 'upper',
-        'threshold', 'step_size', 'steps', 'points_per_step', 'points', 'awarded', 'difference',
+        'lower_points', 'upper_points', 'threshold', 'step_size', 'steps', 'points_per_step', 'points', 'awarded', 'difference',
         'subject', 'assessment_basis',
     ]) }}
 {%- endmacro %}

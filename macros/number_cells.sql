@@ -71,6 +71,8 @@
             'columns': {
                 'expected_value': ['expected_value', '预期指标值'],
                 'actual_value': ['actual_value', '实际完成指标值'],
+                'weight': ['weight', '分值'],
+                'attained_pct': ['attained_pct', '完成程度'],
             },
         },
         'petitions': {
@@ -162,7 +164,7 @@
         {%- else -%} '' {%- endif %} as record_key,
         unnest([
             {%- for column, (staged, label) in columns.items() %}
-            {%- if table == 'performance_targets' %}
+            {%- if column in ['expected_value', 'actual_value'] %}
             {
                 'column_name': '{{ column }}',
                 'value': case

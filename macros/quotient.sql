@@ -20,6 +20,8 @@
     ) * cast(1e-{{ scale }} as decimal({{ scale }}, {{ scale }}))
 {%- endmacro %}
 
-{% macro scaled_integer(decimal_expression) -%}
-    cast(replace(cast(cast({{ decimal_expression }} as decimal(38, 14)) as varchar), '.', '') as hugeint)
+{% macro scaled_integer(decimal_expression, decimals=14) -%}
+    cast(replace(cast(
+        cast({{ decimal_expression }} as decimal(38, {{ decimals }})) as varchar
+    ), '.', '') as hugeint)
 {%- endmacro %}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import audit, duck
+from orchestration import audit, seeds
 from orchestration.faults import NotWhole
 from orchestration.project import PROJECT_DIR, SEEDS_DIR
 
@@ -63,7 +63,7 @@ def start_run(
     Raises:
         NotWhole: The run has been published already.
     """
-    audit.ensure(con, "audit.runs", "audit.run_files")
+    audit.ensure(con, "audit.runs", "audit.run_reads", "audit.run_files")
     if con.execute("from audit.runs where run_id = ?", [run_id]).fetchall():
         raise NotWhole([f"run {run_id} has been published already; start a new run"])
     con.execute("drop table if exists audit.run_years")
@@ -95,7 +95,52 @@ def start_run(
             "packages": _map(package_versions()),
         },
     )
+    note_reads(con)
     _keep_previous(con, years)
+
+
+def note_reads(con: duckdb.DuckDBPyConnection) -> None:
+    """Note for each run that has not done so which years it reads, and as loaded by which runs.
+
+    A run reads the year that it builds and those that a measure asks for, as they are published
+    when it starts. So that is noted of the running build, and of runs of a version that did not:
+    all years where the seed is still the one that they were built by, else their own alone.
+
+    Args:
+        con: A connection to a database that has audit.runs and audit.run_reads.
+    """
+    con.execute(
+        """
+        create or replace temp table unread as
+        select
+            run_id, fiscal_year, coalesce(published_at, 'infinity') as until,
+            coalesce(seeds['measure_inputs'] = ?, false) as is_by_seed
+        from audit.runs anti join audit.run_reads using (run_id, fiscal_year)
+        """,
+        [seed_checksums().get("measure_inputs")],
+    )
+    # One that no run was built by may be at fault.
+    by_seed = con.execute("from unread where is_by_seed").fetchall()
+    con.execute(
+        """
+        insert into audit.run_reads by name
+        with reads as (
+            select run_id, fiscal_year, until, fiscal_year + year_offset as read_year
+            from unread cross join (select unnest($offsets) as year_offset) as inputs
+            where year_offset = 0 or is_by_seed
+        )
+
+        select
+            reads.run_id, reads.fiscal_year, reads.read_year,
+            arg_max(read.run_id, coalesce(read.published_at, 'infinity')) as read_run_id
+        from reads
+        left join audit.runs as read
+            on reads.read_year = read.fiscal_year
+            and (reads.run_id = read.run_id or read.published_at <= reads.until)
+        group by all
+        """,
+        {"offsets": sorted({0, *(seeds.year_offsets() if by_seed else ())})},
+    )
 
 
 def _map(values: dict[str, str]) -> dict[str, list[str]]:
@@ -251,46 +296,27 @@ def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
     Returns:
         A sentence for each such year and cause, in order.
     """
-    inputs = duck.files(SEEDS_DIR / "measure_inputs.csv")
     rows = con.execute(
-        f"""
-        with runs as (
-            select fiscal_year, published_at, seeds_sha256, landing_sha256
+        """
+        with latest as (
             from audit.runs
-        ),
-        latest as (
-            from runs
             qualify row_number() over (partition by fiscal_year order by published_at desc) = 1
-        ),
-        read_years as (
-            select distinct latest.fiscal_year, latest.fiscal_year + year_offset as read_year
-            from latest cross join read_csv({inputs}, hive_partitioning = false)
-            where year_offset != 0
-        ),
-        read_then as (
-            select
-                read_years.fiscal_year,
-                read_years.read_year,
-                arg_max(runs.landing_sha256, runs.published_at) as landing_sha256
-            from read_years
-            inner join latest on read_years.fiscal_year = latest.fiscal_year
-            left join runs
-                on
-                    read_years.read_year = runs.fiscal_year
-                    and runs.published_at < latest.published_at
-            group by all
         )
+
         select
             fiscal_year,
             'the rubrics, measures or waivers have changed since it was built' as cause
         from latest where seeds_sha256 != $seeds
         union all
         select
-            read_then.fiscal_year,
-            'it reads ' || read_then.read_year || ', which has been loaded anew since it was built'
-        from read_then
-        inner join latest on read_then.read_year = latest.fiscal_year
-        where read_then.landing_sha256 is distinct from latest.landing_sha256
+            reads.fiscal_year,
+            'it reads ' || reads.read_year || ', which has been loaded anew since it was built'
+        from latest
+        inner join audit.run_reads as reads using (run_id, fiscal_year)
+        inner join latest as now on reads.read_year = now.fiscal_year
+        left join audit.runs as read
+            on (reads.read_run_id, reads.read_year) = (read.run_id, read.fiscal_year)
+        where read.landing_sha256 is distinct from now.landing_sha256
         order by all
         """,
         {"seeds": seeds_sha256()},

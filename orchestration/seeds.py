@@ -72,6 +72,17 @@ def column_types() -> dict[str, dict[str, str]]:
     }
 
 
+def year_offsets(folder: Path = SEEDS_DIR) -> set[int]:
+    """How far from its own year each year lies that an input of a measure asks for.
+
+    Args:
+        folder: Where the seeds are, without a fault.
+    """
+    header, *rows = _rows(folder / "measure_inputs.csv")
+    at = header.index("year_offset")
+    return {int(row[at]) for row in rows if row[at]}
+
+
 class _Unreadable(Exception):
     """What keeps a file from being split into cells with certainty."""
 

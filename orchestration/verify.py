@@ -11,14 +11,18 @@ import duckdb
 
 from orchestration import audit, duck, ledger
 from orchestration.faults import in_a_line
-from orchestration.project import SEEDS_DIR
 from orchestration.publication import chain
 
 logger = logging.getLogger("jixiao")
 
 SHOWN_ROWS = 3
 # What a run says of itself, and can be no other when it is built again.
-OF_THE_RUN = ("audit.runs", "audit.run_files", "marts.fct_evaluation_history")
+OF_THE_RUN = (
+    "audit.runs",
+    "audit.run_reads",
+    "audit.run_files",
+    "marts.fct_evaluation_history",
+)
 MAY_DIFFER = ("loaded_at", "run_id")
 
 
@@ -177,22 +181,19 @@ def _replays(con: duckdb.DuckDBPyConnection, targets: list[Run]) -> list[Run]:
     con.executemany(
         "insert into targets values (?, ?)", [[r.run_id, r.fiscal_year] for r in targets]
     )
-    inputs = duck.files(SEEDS_DIR / "measure_inputs.csv")
+    # A copy, as what an older version published lacks the years that were read.
+    con.execute("create schema if not exists audit")
+    con.execute("create or replace table audit.runs as from ledger.audit.runs")
+    con.execute("drop table if exists audit.run_reads")
+    audit.ensure(con, "audit.run_reads")
+    if "audit.run_reads" in _tables(con, "ledger"):
+        con.execute("insert into audit.run_reads by name from ledger.audit.run_reads")
+    ledger.note_reads(con)
     return _runs(
         con,
-        f"""
-        select arg_max(read.run_id, read.published_at) as run_id, read.fiscal_year
-        from targets
-        inner join ledger.audit.runs as target using (run_id, fiscal_year)
-        cross join (
-            select 0 as year_offset
-            union
-            select year_offset from read_csv({inputs}, hive_partitioning = false)
-        )
-        inner join ledger.audit.runs as read
-            on read.fiscal_year = target.fiscal_year + year_offset
-            and read.published_at <= target.published_at
-        group by target.run_id, read.fiscal_year
+        """
+        select read_run_id as run_id, read_year as fiscal_year
+        from audit.run_reads semi join targets using (run_id, fiscal_year)
         """,
     )
 

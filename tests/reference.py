@@ -6,9 +6,11 @@ their definitions say, from the delivered rows.
 
 import csv
 import math
+import re
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
@@ -85,6 +87,57 @@ def quarter(row: Row, column: str) -> str | None:
     if not day or day[:4] != row["fiscal_year"]:
         return None
     return str((int(day[5:7]) + 2) // 3)
+
+
+def compared(row: Row) -> tuple[Any, Any] | None:
+    """The actual and the expected value of a target, both dates or both numbers."""
+    texts = row["actual_value"], row["expected_value"]
+    dates = [re.search(r"(\d{4})\D{1,3}(\d{1,2})\D{1,3}(\d{1,2})", text) for text in texts]
+    if any(dates):
+        days = [d and date(*map(int, d.groups())) for d in dates]
+        return None if None in days else (days[0], days[1])
+    numbers = [re.search(r"-?\d+(\.\d+)?", text.replace(",", "")) for text in texts]
+    if row["operator"] == "before" or None in numbers:
+        return None
+    return Fraction(numbers[0][0]), Fraction(numbers[1][0])
+
+
+def met(row: Row) -> bool | None:
+    """Whether a target's values say that it was attained, where they say it."""
+    values = compared(row)
+    if values is None or row["operator"] in ("text", ""):
+        return None
+    actual, expected = values
+    return {
+        ">=": actual >= expected,
+        "<=": actual <= expected,
+        "=": actual == expected,
+        "before": actual <= expected,
+    }[row["operator"]]
+
+
+def is_attained(row: Row) -> bool | None:
+    if met(row) is not None:
+        return met(row)
+    if row["is_attained"]:
+        return is_true(row, "is_attained")
+    if row["operator"] == "text" and row.get("attained_pct"):
+        return Fraction(row["attained_pct"]) == 100
+    return None
+
+
+def attainment(row: Row) -> Fraction | None:
+    """How far a target was attained, 0 to 1."""
+    if row["operator"] == "text" and row.get("attained_pct"):
+        return rounded(Fraction(row["attained_pct"]) / 100, 10)
+    if met(row) is None:
+        return Fraction(is_true(row, "is_attained")) if row["is_attained"] else None
+    actual, expected = compared(row)  # type: ignore[misc]
+    if met(row) or row["operator"] not in (">=", "<=") or isinstance(actual, date):
+        return Fraction(met(row))
+    if expected <= 0 or actual <= 0:
+        return ZERO
+    return rounded(actual / expected if row["operator"] == ">=" else expected / actual, 10)
 
 
 def one_of(column: str, values: tuple[str, ...]) -> Asked:
@@ -325,7 +378,37 @@ class Department:
         for document in ("budget", "final_accounts"):
             found[f"{document}_disclosure"] = self._disclosure(document)
         found["satisfaction_rate"] = self._satisfaction()
+        targets = self.tables["performance_targets"]
+        benefits = [row for row in targets if row["level1"] == "效益指标"]
+        found["target_attainment_rate"] = self._attained(targets)
+        found["benefit_target_attainment_rate"] = self._attained(benefits)
+        found["weighted_target_attainment_rate"] = self._weighted(targets)
         return found
+
+    @staticmethod
+    def _attained(targets: list[Row]) -> Measure:
+        applicable = [row for row in targets if row["is_applicable"] == "true"]
+        attained = [is_attained(row) for row in applicable]
+        if not targets or None in attained or not all(row["is_applicable"] for row in targets):
+            return Measure(MISSING)
+        return quotient(Fraction(sum(map(bool, attained))), Fraction(len(applicable)))
+
+    @staticmethod
+    def _weighted(targets: list[Row]) -> Measure:
+        applicable = [row for row in targets if row["is_applicable"] == "true"]
+        degrees = [attainment(row) for row in applicable]
+        weights = [Fraction(row["weight"]) if row.get("weight") else None for row in applicable]
+        if not any(row.get("weight") for row in applicable):
+            weights = [Fraction(1)] * len(applicable)
+        if (
+            not targets
+            or None in (*degrees, *weights)
+            or not all(row["is_applicable"] for row in targets)
+        ):
+            return Measure(MISSING)
+        return quotient(
+            sum((w * d for w, d in zip(weights, degrees, strict=True)), ZERO), sum(weights, ZERO)
+        )
 
     def _quarter(self, month: int) -> tuple[Measure, Measure]:
         share = Fraction(month, 12)
@@ -379,120 +462,6 @@ class Department:
             sum((v * w for v, w in zip(values, weights, strict=True)), Fraction(0)),
             sum(weights, Fraction(0)),
         )
-
-
-class Rubric:
-    """One rubric of the seeds, and the five methods."""
-
-    def __init__(self, seeds: Path, rubric_id: str) -> None:
-        of = lambda name: [  # noqa: E731
-            row for row in read(seeds / f"{name}.csv") if row["rubric_id"] == rubric_id
-        ]
-        self.rubric_id = rubric_id
-        self.decimals = int(of("rubrics")[0]["score_decimals"])
-        self.indicators = of("rubric_indicators")
-        self.criteria = of("rubric_criteria")
-        self.bands = of("rubric_bands")
-        self.grades = of("grade_bands")
-        self.points = {c["criterion_code"]: Fraction(c["points"]) for c in self.criteria}
-
-    def score(
-        self,
-        measures: dict[str, Measure],
-        assessments: dict[str, Fraction],
-        official: "Rubric",
-    ) -> tuple[dict[str, Fraction | None], Fraction | None, str | None]:
-        """The scores by indicator, the total and the grade."""
-        scores: dict[str, Fraction | None] = {}
-        for indicator in self.indicators:
-            code, points = indicator["indicator_code"], Fraction(indicator["points"])
-            criteria = [c for c in self.criteria if c["indicator_code"] == code]
-            awarded = [self._award(c, measures, assessments, official) for c in criteria]
-            if None in awarded:
-                scores[code] = None
-                continue
-            vetoed = any(
-                c["method"] == "veto" and assessments.get(c["criterion_code"], 0) > 0
-                for c in criteria
-            )
-            total = (
-                Fraction(0) if vetoed else min(max(sum(awarded, Fraction(0)), Fraction(0)), points)
-            )
-            scores[code] = rounded(total, self.decimals)
-        if None in scores.values():
-            return scores, None, None
-        total = sum(scores.values(), Fraction(0))
-        reached = [g for g in self.grades if total >= Fraction(g["lower"])]
-        return scores, total, max(reached, key=lambda g: Fraction(g["lower"]))["grade"]
-
-    def _award(
-        self,
-        criterion: Row,
-        measures: dict[str, Measure],
-        assessments: dict[str, Fraction],
-        official: "Rubric",
-    ) -> Fraction | None:
-        code, method = criterion["criterion_code"], criterion["method"]
-        points = Fraction(criterion["points"])
-        assessed = assessments.get(code)
-        if method == "veto":
-            return Fraction(0)
-        if method == "step" and not criterion["measure_code"]:
-            return None if assessed is None else self.apply(criterion, assessed)
-        if criterion["measure_code"]:
-            measure = measures[criterion["measure_code"]]
-            if measure.status == DEFINED:
-                return self.apply(criterion, measure.value)
-            if measure.status == UNBOUNDED:
-                return Fraction(0)
-            if measure.status == UNDEFINED:
-                return points if criterion["when_undefined"] == "full" else Fraction(0)
-        if assessed is None:
-            return None
-        scale = official.points.get(code, points)
-        return min(max(assessed, Fraction(0)), scale) * points / scale
-
-    def apply(self, criterion: Row, value: Fraction) -> Fraction:
-        points = Fraction(criterion["points"])
-        match criterion["method"]:
-            case "linear":
-                full = Fraction(criterion["full_mark_at"] or 1)
-                if value > full and criterion["over_target"] != "exceed":
-                    return Fraction(0) if criterion["over_target"] == "zero" else points
-                return max(points * value / full, Fraction(0))
-            case "band":
-                (band,) = (
-                    b
-                    for b in self.bands
-                    if b["criterion_code"] == criterion["criterion_code"] and holds(b, value)
-                )
-                return Fraction(band["points"])
-            case "step":
-                threshold = Fraction(criterion["threshold"] or 0)
-                excess = {
-                    "above": value - threshold,
-                    "below": threshold - value,
-                    "both": abs(value - threshold),
-                }[criterion["direction"] or "above"]
-                steps = max(excess, Fraction(0)) / Fraction(criterion["step_size"] or 1)
-                if criterion["step_rounding"] in ("", "whole"):
-                    steps = Fraction(math.floor(rounded(steps, 6)))
-                elif criterion["step_rounding"] == "up":
-                    steps = Fraction(math.ceil(rounded(steps, 6)))
-                return max(points - Fraction(criterion["points_per_step"]) * steps, Fraction(0))
-        raise AssertionError(criterion)
-
-
-def holds(band: Row, value: Fraction) -> bool:
-    if band["lower"]:
-        lower = Fraction(band["lower"])
-        if value < lower or (value == lower and band["lower_inclusive"] != "true"):
-            return False
-    if band["upper"]:
-        upper = Fraction(band["upper"])
-        if value > upper or (value == upper and band["upper_inclusive"] != "true"):
-            return False
-    return True
 
 
 def read(path: Path) -> list[Row]:

@@ -6,12 +6,14 @@ None of them violates a critical data rule.
 import csv
 import random
 from collections import defaultdict
+from collections.abc import Iterator
 from datetime import date, timedelta
 from decimal import ROUND_DOWN, Decimal
 from pathlib import Path
 
 from orchestration.landing.contract import landing_contract
-from tests.reference import ECONOMIC, ESTABLISHMENT, LINES, QUARTERS, THREE_PUBLIC, read
+from tests.reference import ECONOMIC, ESTABLISHMENT, LINES, QUARTERS, THREE_PUBLIC
+from tests.rubric_reference import Rubric
 
 Cell = str | int | Decimal
 
@@ -22,7 +24,7 @@ class Generator:
     def __init__(self, seed: int, seeds: Path) -> None:
         self.random = random.Random(seed)  # noqa: S311
         self.criteria = {
-            district: [c for c in read(seeds / "rubric_criteria.csv") if c["rubric_id"] == rubric]
+            district: Rubric(seeds, rubric).criteria
             for district, rubric in (("南山区", "nanshan_2023"), ("盐田区", "yantian_2023"))
         }
 
@@ -177,6 +179,8 @@ class Generator:
                 document=document,
                 status=self.maybe(r.choice(["compliant", "partial", "not_disclosed", "exempt"])),
             )
+        for target in self.targets():
+            add("performance_targets", **target)
         for criterion in self.criteria[district]:
             if criterion["method"] == "veto":
                 add(
@@ -202,6 +206,36 @@ class Generator:
                     value=self.amount(Decimal(criterion["points"]), "0", "1", "0.5"),
                 )
         return rows
+
+    def targets(self) -> Iterator[dict[str, Cell]]:
+        """Targets with every operator; all with a weight, none, or with a gap now and then."""
+        r = self.random
+        weighted = r.choice([0, 0.05, 1])
+        gap, unsaid = r.choice([0, 0.02]), r.choice([0, 0, 0, 0.1])
+        for number in range(r.choice([0, 1, 3, 8])):
+            operator = r.choice([">=", "<=", "=", "before", "text", ">="])
+            expected, actual = (
+                (f"2023 年 {r.choice([6, 12])} 月 30 日前", f"2023-{r.choice(['06-30', '12-01'])}")
+                if operator == "before"
+                else [
+                    f"{r.choice(['', '≥', '约'])}{r.choice(['8', '1,234.5', '0', '-3', '7'])}"
+                    f"{r.choice([' 场', '%', ''])}"
+                    for _ in range(2)
+                ]
+            )
+            if r.random() < 0.1:
+                actual = r.choice(["已完成", "", "2023-05-05"])
+            yield {
+                "target_no": str(number + 1),
+                "level1": r.choice(["产出指标", "效益指标"]),
+                "operator": self.maybe(operator, gap),
+                "expected_value": expected,
+                "actual_value": actual,
+                "is_attained": self.maybe(r.choice(["true", "false"]), 0.3),
+                "is_applicable": self.maybe(r.choice(["true", "true", "true", "false"]), gap),
+                "weight": self.maybe(r.choice(["0", "10", "2.5", "33.333333"]), weighted),
+                "attained_pct": self.maybe(r.choice(["100", "87.5", "0", "33.3333333333"]), 0.5),
+            } | ({} if unsaid else {"is_attained": r.choice(["true", "false"])})
 
     def with_details(
         self, rows: list[tuple[str, dict[str, Cell]]], year: int

@@ -8,7 +8,8 @@ import pytest
 from orchestration.project import SEEDS_DIR
 from orchestration.publication import summary
 from tests.conftest import LANDING, Published, build
-from tests.reference import DEFINED, Rubric, departments, fraction, read
+from tests.reference import DEFINED, departments, fraction, read
+from tests.rubric_reference import Rubric
 from tests.synthetic import Generator
 
 pytestmark = pytest.mark.builds

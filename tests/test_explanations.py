@@ -115,11 +115,11 @@ def sentences(
     for code, criterion in written.items():
         key = {"rubric_id": RUBRIC, "indicator_code": "i", "criterion_code": code}
         measured = key | {"measure_code": MEASURE[criterion.kind]}
-        rows["seeds.rubric_criteria"].append(
+        rows["intermediate.int_rubrics__criteria"].append(
             measured | {"sort_order": len(rows), "points": "5"} | criterion.columns
         )
         if criterion.columns["method"] == "band":
-            rows["seeds.rubric_bands"] += [
+            rows["intermediate.int_rubrics__bands"] += [
                 {"rubric_id": RUBRIC, "criterion_code": code, "points": "1",
                  "lower": lower and str(lower), "lower_inclusive": n % 2 == 0,
                  "upper": upper and str(upper), "upper_inclusive": n % 2 == 0}
@@ -128,7 +128,7 @@ def sentences(
         rows["intermediate.int_criteria__valued"] += [
             measured
             | {"unit_code": f"v{n}", "fiscal_year": 2023, "method": criterion.columns["method"],
-               "measure_status": "defined", "counts_violations": False, "points_possible": "5",
+               "measure_status": "defined", "takes_number": False, "is_deduction": False, "points_possible": "5",
                "basis": "computed", "value": str(value)}
             for n, value in enumerate(values(criterion.bounds))
         ]  # fmt: skip
@@ -219,7 +219,17 @@ def test_the_models_name_the_cases_that_have_a_sentence() -> None:
     codes = {row["pattern_code"] for row in read(SEEDS_DIR / "explanation_patterns.csv")}
     # The words are named by an option of the rubric.
     words = {code for code in codes if re.match("(beyond|within|each)_", code)}
-    named = r"'((?:missing|veto|undefined|assessed_for|linear|band|step|bound)_\w+)'"
-    assert set(re.findall(named, sql)) - {"step_size"} <= codes
-    assert [code for code in codes - words if f"'{code}'" not in sql] == []
+    # Put together from what is given and why an assessor has the word, or the measure no value.
+    statuses, whys = ("undefined", "unbounded"), ("measure", "undefined", "unbounded")
+    composed = {
+        f"{what}_for_{why}" for what in ("missing", "assessed") for why in (*whys, "silent")
+    }
+    composed |= {f"assessed_off_for_{why}" for why in whys}
+    composed |= {f"{status}_{given}" for status in statuses for given in ("full", "zero")}
+    composed |= {f"{status}_nothing_off" for status in statuses}
+    composed |= {f"excluded_as_{status}" for status in statuses}
+    assert composed <= codes
+    named = r"'((?:veto|linear|band|step|bound)_\w+)'"
+    assert set(re.findall(named, sql)) - {"step_size", "band_holds"} <= codes
+    assert [code for code in codes - words - composed if f"'{code}'" not in sql] == []
     assert len(words) == 3 * 3

@@ -18,7 +18,8 @@ from tests.conftest import (
     copy_of_the_project,
     write,
 )
-from tests.reference import Department, Rubric, departments, fraction, quotient
+from tests.reference import Department, departments, fraction, quotient
+from tests.rubric_reference import Rubric
 from tests.synthetic import Generator
 from tests.test_data_docs import pages
 from tests.test_details import DETAILS, deliver, measures, payment
@@ -30,29 +31,30 @@ RUBRIC, CODE = "guangming_2023", "39999"
 # Every option of every method, some of them in no shipped rubric.
 INDICATORS = {
     "thrift": [
-        "public_use_per_head_band,10,band,public_use_per_head,,,,,,,,zero",
-        "public_use_per_head_step,5,step,public_use_per_head,,,20000,above,7000,0.3,proportional,full",
-        "adjustment_up,5,step,budget_adjustment_rate,,,0.05,above,0.03,0.7,up,zero",
+        "public_use_per_head_band,10,band,public_use_per_head,,,,,,,,zero,,",
+        "public_use_per_head_step,5,step,public_use_per_head,,,20000,above,7000,0.3,proportional,full,,",
+        "adjustment_up,5,step,budget_adjustment_rate,,,0.05,above,0.03,0.7,up,zero,,",
     ],
     "pace": [
-        "execution,20,linear,budget_execution_rate,0.95,cap,,,,,,full",
-        "quarter,10,linear,q2_execution_rate,1,exceed,,,,,,zero",
-        "around,10,step,q3_progress,,,0.75,both,0.07,0.5,proportional,zero",
-        "below,10,step,satisfaction_rate,,,0.9,below,0.01,1,whole,full",
+        "execution,10,linear,budget_execution_rate,0.95,cap,,,,,,full,,",
+        "targets,10,linear,weighted_target_attainment_rate,0.8,cap,,,,,,full,,",
+        "quarter,10,linear,q2_execution_rate,1,exceed,,,,,,zero,,",
+        "around,10,step,q3_progress,,,0.75,both,0.07,0.5,proportional,zero,,",
+        "below,10,step,satisfaction_rate,,,0.9,below,0.01,1,whole,full,,",
     ],
     "judged": [
-        "effectiveness,15,assessed,,,,,,,,,",
-        "budget_compliance,10,step,,,,0,above,1,2.5,whole,",
-        "procurement_execution,5,linear,procurement_execution_rate,0.8,zero,,,,,,full",
-        "spending_violation,0,veto,,,,,,,,,",
+        "effectiveness,15,assessed,,,,,,,,,,,",
+        "budget_compliance,10,step,,,,0,above,1,2.5,whole,,,",
+        "procurement_execution,5,linear,procurement_execution_rate,0.8,zero,,,,,,full,,",
+        "spending_violation,0,veto,,,,,,,,,,,",
     ],
 }
-BANDS = ["15000,false,,false,0", "12000,true,15000,true,4.5", ",false,12000,false,10"]
+BANDS = ["15000,false,,false,0,", "12000,true,15000,true,4.5,", ",false,12000,false,10,"]
 
 
 def add_rubric(seeds: Path) -> None:
-    append_rows(seeds / "rubrics.csv", f"{RUBRIC},光明区（虚构）,synthetic,3")
-    append_rows(seeds / "rubric_assignments.csv", f"深圳市,,2023,2023,{RUBRIC},comparison")
+    append_rows(seeds / "rubrics.csv", f"{RUBRIC},,光明区（虚构）,synthetic,3,")
+    append_rows(seeds / "rubric_assignments.csv", f"深圳市,,,,2023,2023,{RUBRIC},comparison")
     append_rows(seeds / "grade_bands.csv", *(f"{RUBRIC},{g}" for g in ("高,70", "低,0")))
     append_rows(
         seeds / "rubric_bands.csv", *(f"{RUBRIC},public_use_per_head_band,{b}" for b in BANDS)
@@ -62,7 +64,7 @@ def add_rubric(seeds: Path) -> None:
         points = sum(Fraction(criterion.split(",")[1]) for criterion in criteria)
         append_rows(
             seeds / "rubric_indicators.csv",
-            f"{RUBRIC},{indicator},一级,二级,{indicator},{indicator},{points},{order},标准",
+            f"{RUBRIC},{indicator},一级,二级,{indicator},{indicator},{points},{order},,标准",
         )
         for criterion in criteria:
             number += 1
@@ -277,6 +279,28 @@ def per_head(department: Department):  # type: ignore[no-untyped-def]
             "staffing", "actual", "staff_category", ("administrative", "institutional", "worker")
         ),
     )
+
+
+def test_weighted_targets_rest_on_their_evidence(extended: Extended) -> None:
+    """Σ weight × value of the evidence is what is published, with weights and without."""
+    rows = extended.published.rows(
+        f"""
+        select
+            m.unit_code, m.numerator, m.denominator,
+            sum(e.weight * e.value) filter (where e.role = 'numerator'),
+            sum(e.weight * e.value) filter (where e.role = 'denominator'),
+            bool_or(e.column_name = 'weight')
+        from fct_measures as m
+        inner join fct_evidence as e using (unit_code, fiscal_year, measure_code)
+        where
+            m.measure_code = 'weighted_target_attainment_rate' and m.status != 'missing'
+            and e.rubric_id = '{RUBRIC}'
+        group by all
+        """
+    )
+    assert {weighted for *_, weighted in rows} == {True, False}
+    for unit, numerator, denominator, above, below, _ in rows:
+        assert (numerator, denominator) == (above, below), unit
 
 
 def test_a_rival_definition_is_rows(extended: Extended) -> None:

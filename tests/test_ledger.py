@@ -54,6 +54,10 @@ def test_a_run_is_recorded_with_everything_it_was_made_from(two_departments: Pub
     assert len(set(run["dbt_invocation_ids"])) == 2
     assert all(re.fullmatch("[0-9a-f-]{36}", each) for each in run["dbt_invocation_ids"])
     assert run["code_sha256"] == ledger.code_sha256()
+    assert two_departments.rows("from scores.audit.run_reads order by all") == [
+        (run["run_id"], 2023, 2022, None),
+        (run["run_id"], 2023, 2023, run["run_id"]),
+    ]
     files = two_departments.rows(
         "select run_id, table_name, source_file, source_sha256 from scores.audit.run_files"
     )
@@ -143,19 +147,77 @@ def test_years_are_built_again_as_they_were(
     assert capfd.readouterr().out == "same\n"
 
 
-def test_the_runs_that_a_run_read_are_built_before_it(con: duckdb.DuckDBPyConnection) -> None:
+def enter(
+    con: duckdb.DuckDBPyConnection, number: int, name: str, year: int, *, is_current: bool = False
+) -> None:
+    """A run of the ledger, by the seeds as they are."""
+    con.execute(
+        "insert into audit.runs by name select ? as run_id, ? as fiscal_year, ? as is_current, "
+        "to_timestamp(?) as published_at, map(['measure_inputs'], [?]) as seeds",
+        [name, year, is_current, number, ledger.seed_checksums()["measure_inputs"]],
+    )
+
+
+def reads(con: duckdb.DuckDBPyConnection) -> list[tuple[str, int, int, str | None]]:
+    return con.execute("from audit.run_reads order by all").fetchall()
+
+
+def test_what_a_run_reads_is_noted_once(con: duckdb.DuckDBPyConnection) -> None:
+    """As published when it starts; what is published later changes nothing in it."""
+    audit.ensure(con, "audit.runs", "audit.run_reads")
+    enter(con, 1, "a", 2023)
+    ledger.note_reads(con)
+    enter(con, 2, "b", 2023)
+    # The running build of two years.
+    for year in (2024, 2025):
+        enter(con, 3, "c", year)
+    con.execute("update audit.runs set published_at = null where run_id = 'c'")
+    ledger.note_reads(con)
+    noted = [
+        ("a", 2023, 2022, None), ("a", 2023, 2023, "a"),
+        ("b", 2023, 2022, None), ("b", 2023, 2023, "b"),
+        ("c", 2024, 2023, "b"), ("c", 2024, 2024, "c"),
+        ("c", 2025, 2024, "c"), ("c", 2025, 2025, "c"),
+    ]  # fmt: skip
+    assert reads(con) == noted
+    con.execute("update audit.runs set published_at = to_timestamp(3) where run_id = 'c'")
+    enter(con, 4, "d", 2022)
+    ledger.note_reads(con)
+    assert reads(con) == [*noted, ("d", 2022, 2021, None), ("d", 2022, 2022, "d")]
+
+
+def test_what_runs_of_an_older_version_read(con: duckdb.DuckDBPyConnection) -> None:
+    """What the seed says where it is still theirs, else what no run can do without."""
+    audit.ensure(con, "audit.runs", "audit.run_reads")
+    enter(con, 1, "a", 2023)
+    enter(con, 2, "b", 2024)
+    enter(con, 3, "c", 2024)
+    enter(con, 4, "d", 2023)
+    con.execute("update audit.runs set seeds = map() where run_id = 'b'")
+    con.execute("update audit.runs set seeds = null where run_id = 'd'")
+    ledger.note_reads(con)
+    assert reads(con) == [
+        ("a", 2023, 2022, None), ("a", 2023, 2023, "a"), ("b", 2024, 2024, "b"),
+        ("c", 2024, 2023, "a"), ("c", 2024, 2024, "c"), ("d", 2023, 2023, "d"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("is_noted", [True, False], ids=["noted", "of an older version"])
+def test_the_runs_that_a_run_read_are_built_before_it(
+    con: duckdb.DuckDBPyConnection, is_noted: bool
+) -> None:
     con.execute("attach ':memory:' as ledger")
     con.execute("use ledger")
     audit.ensure(con, "audit.runs")
-    con.execute("use memory")
     for number, (name, year, is_current) in enumerate(
         [("a", 2023, False), ("b", 2024, True), ("c", 2023, True), ("d", 2020, True)]
     ):
-        con.execute(
-            "insert into ledger.audit.runs by name select ? as run_id, ? as fiscal_year, "
-            "? as is_current, to_timestamp(?) as published_at",
-            [name, year, is_current, number],
-        )
+        enter(con, number, name, year, is_current=is_current)
+    if is_noted:
+        audit.ensure(con, "audit.run_reads")
+        ledger.note_reads(con)
+        con.execute("update audit.runs set seeds = null")
+    con.execute("use memory")
     runs = {run.run_id: run for run in verify._targets(con, None)}
     assert list(runs) == ["b", "c", "d"]
 
@@ -165,6 +227,30 @@ def test_the_runs_that_a_run_read_are_built_before_it(con: duckdb.DuckDBPyConnec
     assert replayed("b") == ["a", "b"]
     assert replayed("c") == ["c"]
     assert replayed("b", "c", "d") == ["a", "b", "c", "d"]
+
+
+def test_a_year_without_a_note_of_what_it_read_is_verified(
+    both_years: TwoYears, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an older version published it."""
+    shutil.copytree(both_years.warehouse, tmp_path / "warehouse", symlinks=True)
+    warehouse = tmp_path / "warehouse"
+    state = warehouse / "states" / f"{(warehouse / 'published').readlink().name}.duckdb"
+    for path in (state, warehouse / "published" / "scores.duckdb"):
+        path.chmod(0o644)
+        with duckdb.connect(str(path)) as con:
+            con.execute("drop table audit.run_reads")
+
+    def rebuild(landing: Path, folder: Path, runs: list[verify.Run]) -> list[str]:
+        assert [run.fiscal_year for run in runs] == [2023, 2024]
+        (folder / "published").symlink_to((both_years.warehouse / "published").resolve())
+        return []
+
+    monkeypatch.setattr(verify, "_rebuild", rebuild)
+    lines = verify.differences(both_years.landing, warehouse)
+    assert [line for line in lines if not line.endswith("not the file that was published")] == [
+        "audit.run_reads: gone from the builder's state"
+    ]
 
 
 def test_a_changed_row_is_found_wherever_it_is_published(warehouse: Path, rebuilt: None) -> None:

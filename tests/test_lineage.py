@@ -66,17 +66,13 @@ def test_columns_are_followed_to_their_parents(told: Told) -> None:
     # What a method gives, or an assessor; basis and blocked departments decide which.
     valued = "intermediate/int_criteria__valued"
     assert told.columns("intermediate", "int_criteria__scored")["points_awarded"] == {
-        *(
-            (f"intermediate/int_points__{method}", column)
-            for method in ("linear", "band", "step")
-            for column in ("points", "case_code")
-        ),
+        *((f"intermediate/int_points__{method}", "points") for method in ("linear", "band", "step")),
         ("intermediate/int_departments__blocked", "unit_code"),
         *(
             (valued, column)
             for column in (
-                "assessed_points", "basis", "counts_violations", "measure_code", "measure_status",
-                "method", "points_possible", "value", "when_undefined",
+                "assessed_points", "basis", "method", "points_possible", "takes_number",
+                "without_value",
             )
         ),
     }  # fmt: skip

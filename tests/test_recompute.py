@@ -16,11 +16,11 @@ from tests.reference import (
     UNDEFINED,
     Measure,
     Row,
-    Rubric,
     quotient,
     read,
     rounded,
 )
+from tests.rubric_reference import Rubric
 from tests.synthetic import Generator
 
 pytestmark = pytest.mark.builds

@@ -240,6 +240,9 @@ CASES = [
     breaks("counts_not_negative", {"staffing": put("", actual="-1")},
            "staffing administrative：实有人数 -1 是负数"),
     keeps("counts_not_negative", {"staffing": put("", actual="0")}),
+    breaks("counts_not_negative", {"performance_targets": put("target_no=2", weight="-0.5")},
+           "performance_targets 2：分值 -0.5 是负数"),
+    keeps("counts_not_negative", {"performance_targets": put("target_no=2", weight="0")}),
     breaks("percentages_in_range", {"satisfaction_surveys": put("", satisfaction_pct="100.0001")},
            "satisfaction_surveys 调查：满意度 100.0001% 超出范围 0%–100%"),
     keeps("percentages_in_range", {"satisfaction_surveys": put("", satisfaction_pct="100")}),
@@ -248,6 +251,14 @@ CASES = [
            {"budget_execution": put("month=6", progress_pct="-1", execution_rate_pct="-0.5")},
            "budget_execution 6：序时执行率 -0.5% 超出范围 ≥ 0%；支出进度 -1% 超出范围 0%–100%"),
     keeps("percentages_in_range", {"budget_execution": put("month=6", execution_rate_pct="135.3")}),
+    breaks("percentages_in_range", {"performance_targets": put("target_no=2", attained_pct="100.5")},
+           "performance_targets 2：完成程度 100.5% 超出范围 0%–100%"),
+    keeps("percentages_in_range", {"performance_targets": put("target_no=2", attained_pct="100")}),
+    breaks("rate_plausible", {"performance_targets": put("target_no=2", attained_pct="0.95")},
+           "performance_targets 2：完成程度 0.95% 不合常理（通常不低于 1%），"
+           "疑似百分数与小数混用，或放大了 100 倍"),
+    keeps("rate_plausible", {"performance_targets": put("target_no=2", attained_pct="1")}),
+    keeps("rate_plausible", {"performance_targets": put("target_no=2", attained_pct="0")}),
 
     breaks("rate_plausible", {"satisfaction_surveys": put("", satisfaction_pct="4.9999"),
                               "budget_execution": [put("", adjusted_budget="", progress_pct=""),
@@ -409,10 +420,12 @@ CASES = [
     keeps("known_criterion", {"assessments": new(criterion_code="goodness", value="1"),
                               "departments": put("", district="宝安区")}, also="has_official_rubric"),
     breaks("assessment_used", {"assessments": [
-        new(criterion_code="asset_utilisation", value="1"), new(criterion_code="petition_reply", value="1")],
+        new(criterion_code="asset_utilisation", value="1"), new(criterion_code="petition_reply", value="1"),
+        new(criterion_code="satisfaction", value="", basis="不适用")],
         "petitions": put("", received="0", replied="0", replied_on_time="0")},
            "assessments asset_utilisation：评定值 1 未被使用：固定资产利用率 按所报数据计分",
-           "assessments petition_reply：评定值 1 未被使用：群众信访办理回复率 按所报数据计分"),
+           "assessments petition_reply：评定值 1 未被使用：群众信访办理回复率 按所报数据计分",
+           "assessments satisfaction：评定值 不适用 未被使用：公众或服务对象满意度 按所报数据计分"),
     keeps("assessment_used", {"assessments": [
         new(criterion_code="asset_utilisation", value="1"), new(criterion_code="petition_reply", value="")],
         "assets": none}),
@@ -490,7 +503,7 @@ CASES = [
              "column_name 应为 initial_budget、adjusted_budget、executed 之一"
              for column in ("actual", "budget_line", "amount_unit")),
            "reported_figures performance_targets;1;target_name;丁处：无法比较：performance_targets 没有这一数值字段；"
-           "column_name 应为 expected_value、actual_value 之一"),
+           "column_name 应为 expected_value、actual_value、weight、attained_pct 之一"),
     breaks("known_figure", {"reported_figures": [
         figure("1", "", "", "budgets", "budget_line=other", "executed"),
         figure("1", "", "", "budgets", "total", "executed"), figure("1", "", "", "budgets", "", "executed"),
@@ -987,6 +1000,26 @@ def test_the_contradictions_of_the_two_reports(two_departments: Published) -> No
              "measure_code=budget_execution_rate"),
         ]
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("total", "said"), [("96.93", []), ("96.92", ["总分 96.92 不等于各指标得分之和 96.9263"])]
+)
+def test_a_total_without_what_is_not_applicable(
+    total: str, said: list[str], state: Path, tmp_path: Path
+) -> None:
+    """Without the 4 of 5 points of an indicator: 92.08 of 95 is 96.93 of 100."""
+    database = copied(state, tmp_path)
+    of_yantian = f"where rubric_id = 'yantian_2023' and unit_code = '{YANTIAN}'"
+    with duckdb.connect(str(database)) as con:
+        con.execute(
+            "update marts.fct_indicator_scores set score = null, is_excluded = true "
+            f"{of_yantian} and indicator_code = 'target_clarity'; "
+            f"update marts.fct_evaluations set total_score = {total}, points_excluded = 5 "
+            f"{of_yantian}"
+        )
+    outcomes = {o.rule.rule_id: o for o in runner.check(database, "marts")}
+    assert [line.split("：")[1] for line in outcomes["totals_add_up"].sample] == said
 
 
 def test_a_query_that_fails_names_its_rule(state: Path, tmp_path: Path) -> None:

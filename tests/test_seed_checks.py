@@ -162,15 +162,15 @@ AVERAGE_Q1 = f"{AVERAGE}, input_measure=q1_progress"
 OPTION_VALUES = {
     "measure_code": "satisfaction_rate", "full_mark_at": "1", "over_target": "cap",
     "threshold": "0.1", "direction": "above", "step_size": "1", "points_per_step": "1",
-    "step_rounding": "whole", "when_undefined": "zero",
+    "step_rounding": "whole", "when_undefined": "zero", "when_unbounded": "full", "choice": "either",
 }  # fmt: skip
 STEP_OPTIONS = ["threshold", "direction", "step_size", "points_per_step", "step_rounding"]
 UNREAD = {
-    "q1_execution": STEP_OPTIONS,
+    "q1_execution": [option for option in STEP_OPTIONS if option != "direction"],
     "satisfaction": ["full_mark_at", "over_target", *STEP_OPTIONS],
     "key_tasks": ["full_mark_at", "over_target"],
-    "budget_compliance": ["when_undefined"],
-    "effectiveness": list(OPTION_VALUES),
+    "budget_compliance": ["when_undefined", "when_unbounded"],
+    "effectiveness": [option for option in OPTION_VALUES if option != "choice"],
     "spending_violation": list(OPTION_VALUES),
 }
 
@@ -345,7 +345,7 @@ CASES: dict[str, tuple[str, str, Edit, str]] = {
         "rubric_cells_are_valid",
         "rubric_assignments",
         put(N, district=" "),
-        "column district: found ' ', expected a district, or an empty cell",
+        "column district: found ' ', expected a text, or an empty cell for any",
     ),
     "assignment unknown rubric": (
         "seed_references_exist",
@@ -377,11 +377,11 @@ CASES: dict[str, tuple[str, str, Edit, str]] = {
         "in years that both hold, expected one official rubric of a reach and year",
     ),
     "points here, violations there": (
-        "rubric_assignments_do_not_clash",
+        "criteria_are_assessed_alike",
         "rubric_criteria",
-        put(f"{N}, criterion_code=budget_compliance", method="assessed"),
-        f"{N}, criterion_code=budget_compliance: an assessment of it is points, but a number of "
-        "violations under shenzhen_2023",
+        put(f"{N}, criterion_code=target_completeness", method="assessed"),
+        f"{N}, criterion_code=target_completeness: an assessment of it is points, but a number under "
+        "yantian_2023",
     ),
     "method": (
         "rubric_cells_are_valid",
@@ -390,11 +390,12 @@ CASES: dict[str, tuple[str, str, Edit, str]] = {
         "criterion_code=budget_adjustment column method: found 'stepp', expected linear, band, "
         "step, assessed or veto; correct the cell",
     ),
-    "band without measure": (
+    "option of a measure without one": (
         "method_options_are_read",
         "rubric_criteria",
         put(SATISFACTION, measure_code=""),
-        "column measure_code: found nothing, expected a value, as the method is band; fill in",
+        "column when_undefined: found 'zero', expected an empty cell, as the criterion has no "
+        "measure_code",
     ),
     "linear without measure": (
         "method_options_are_read",
@@ -493,13 +494,13 @@ CASES: dict[str, tuple[str, str, Edit, str]] = {
         "rubric_cells_are_valid",
         "rubric_criteria",
         put(SATISFACTION, when_undefined="none"),
-        "column when_undefined: found 'none', expected full or zero",
+        "column when_undefined: found 'none', expected full, zero, assessed or exclude, or an empty",
     ),
-    "when_undefined with a measure": (
-        "method_options_are_read",
+    "when_unbounded": (
+        "rubric_cells_are_valid",
         "rubric_criteria",
-        put(SATISFACTION, when_undefined=""),
-        "column when_undefined: found nothing, expected a value, as the criterion has a measure_code",
+        put(SATISFACTION, when_unbounded="none"),
+        "column when_unbounded: found 'none', expected full, zero, assessed or exclude, or an empty",
     ),
     "full_mark_at": (
         "rubric_cells_are_valid",
@@ -1148,6 +1149,226 @@ def test_an_option_that_the_method_does_not_read_is_told(
     assert [line for line in found if f"criterion_code={criterion} {told}" in line], found
 
 
+# A rubric that is based on nanshan's, with a row of its own in each seed.
+M = "rubric_id=mawan_2023"
+
+
+def based(seed: str, *rows: dict[str, str], base: str = "nanshan_2023") -> dict[str, Edit]:
+    """The derived rubric, and rows of its own in a seed."""
+    blank = dict.fromkeys(columns(seed), "")
+    mawan = {"rubric_id": "mawan_2023"}
+    edits: dict[str, Edit] = {
+        "rubrics": lambda found: [
+            *found,
+            dict.fromkeys(columns("rubrics"), "") | mawan | {"based_on": base, "name": "马湾"},
+        ]
+    }
+    if rows:
+        edits[seed] = lambda found: [*found, *(blank | mawan | row for row in rows)]
+    return edits
+
+
+def copied(seed: str, where: str, **cells: str) -> dict[str, str]:
+    """A row of nanshan's as one of the derived rubric."""
+    return _chosen(shipped_rows(seed), where)[0] | {"rubric_id": "mawan_2023"} | cells
+
+
+LEVEL = {"lower_inclusive": "true", "upper_inclusive": "true"}
+
+
+def levels(*values: str, **cells: str) -> list[dict[str, str]]:
+    return [
+        {"criterion_code": "effectiveness", "lower": value, "upper": value, "points": "0"}
+        | LEVEL | cells
+        for value in values
+    ]  # fmt: skip
+
+
+GRADED = copied(
+    "rubric_criteria", f"{N}, criterion_code=effectiveness", method="band", criterion_code="graded"
+)
+EFFECTIVENESS_OUT = {"criterion_code": "effectiveness"}
+DERIVED: dict[str, tuple[str, list[dict[str, Edit]], str | None]] = {
+    "nothing of its own": ("rubrics", [based("rubrics")], None),
+    "a criterion replaced": (
+        "rubric_criteria",
+        [based("rubric_criteria", copied("rubric_criteria", SATISFACTION, when_undefined="full"))],
+        None,
+    ),
+    "a criterion taken out": (
+        "rubric_criteria",
+        [based("rubric_criteria", {"criterion_code": "satisfaction"})],
+        "indicator_code=satisfaction in mawan_2023: no criteria found, expected one",
+    ),
+    "an indicator taken out": (
+        "rubric_indicators",
+        [based("rubric_indicators", {"indicator_code": "satisfaction"})],
+        "the indicators add up to 94 points, expected 100",
+    ),
+    "taking out what is not there": (
+        "rubric_criteria",
+        [based("rubric_criteria", {"criterion_code": "gone"})],
+        f"{M}, criterion_code=gone column points: found nothing, which takes gone out, but "
+        "nanshan_2023 has none; fill in the points, or remove the row",
+    ),
+    "a criterion under an indicator taken out": (
+        "rubric_criteria",
+        [
+            based("rubric_indicators", {"indicator_code": "satisfaction"}),
+            based("rubric_criteria", copied("rubric_criteria", SATISFACTION)),
+        ],
+        f"rubric_criteria.csv row {M}, indicator_code=satisfaction: not found in",
+    ),
+    "bands of a criterion that has another method": (
+        "rubric_bands",
+        [based("rubric_bands", {"criterion_code": "key_tasks", "points": "1"})],
+        f"{M}, criterion_code=key_tasks: found a band of a criterion with the method step",
+    ),
+    "bands of the base beyond the points of an own criterion": (
+        "rubric_criteria",
+        [based("rubric_criteria", copied("rubric_criteria", SATISFACTION, points="5"))],
+        f"rubric_bands.csv row {SATISFACTION}, lower=0.95: found 6 points, expected 0 to the 5 of "
+        "its criterion of mawan_2023",
+    ),
+    "a base that is based on it": (
+        "rubrics",
+        [based("rubrics", base="mawan_2023")],
+        f"row {M} column based_on: found 'mawan_2023', which is based on mawan_2023 in turn",
+    ),
+    "a base that is not there": (
+        "rubrics",
+        [based("rubrics", base="nanshan_2022")],
+        "rubrics.csv row based_on=nanshan_2022: not found in seeds/rubrics.csv",
+    ),
+    "levels": (
+        "rubric_bands",
+        [
+            based("rubric_criteria", GRADED, EFFECTIVENESS_OUT),
+            based("rubric_bands", *levels("0", "3", "6", criterion_code="graded")),
+        ],
+        None,
+    ),
+    "the same level twice": (
+        "rubric_bands",
+        [
+            based("rubric_criteria", GRADED, EFFECTIVENESS_OUT),
+            based("rubric_bands", *levels("3", criterion_code="graded"),
+                  *levels("3", criterion_code="graded", points="1")),
+        ],
+        f"{M}, criterion_code=graded, lower=3, upper=3: overlaps the next band",
+    ),
+    "a level that nobody can give": (
+        "rubric_bands",
+        [
+            based("rubric_criteria", GRADED, EFFECTIVENESS_OUT),
+            based("rubric_bands", *levels("0.5", criterion_code="graded")),
+        ],
+        "found a level of 0.5, expected a whole number, 0 or more, as an assessor gives it",
+    ),
+    "silence about a number": (
+        "rubric_bands",
+        [
+            based("rubric_criteria", GRADED, EFFECTIVENESS_OUT),
+            based("rubric_bands", *levels("1", criterion_code="graded", points="")),
+        ],
+        f"{M}, criterion_code=graded, lower=1, upper=1: found no points, expected some as the",
+    ),
+    "a number here, points in the base": (
+        "rubric_bands",
+        [
+            based("rubric_criteria", GRADED | {"criterion_code": "effectiveness"}),
+            based("rubric_bands", *levels("1")),
+        ],
+        f"rubric_criteria.csv row {N}, criterion_code=effectiveness: an assessment of it is points, "
+        "but a number under mawan_2023",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seed", "edits", "message"), DERIVED.values(), ids=DERIVED)
+def test_a_rubric_that_is_based_on_another(
+    seeds: Seeds, seed: str, edits: list[dict[str, Edit]], message: str | None
+) -> None:
+    found = seeds.messages({name: edit for one in edits for name, edit in one.items()})
+    if message is None:
+        assert found == []
+    else:
+        assert [line for line in found if message in line], found
+
+
+CHOICE = f"{N}, indicator_code=disclosure"
+OPTIONS = {
+    "a choice counts once": (
+        "rubric_criteria", put(CHOICE, choice="either"),
+        "indicator_code=disclosure: the criteria add up to 1.5 points, expected the 3",
+    ),
+    "unequal points of a choice": (
+        "rubric_criteria",
+        lambda rows: put(f"{N}, criterion_code=budget_disclosure", points="3")(
+            put(CHOICE, choice="either")(rows)
+        ),
+        "the choice 'either' has criteria of 1.5 and of 3 points, expected the same points",
+    ),
+    "a choice of a deduction": (
+        "rubric_criteria", put(ADJUSTMENT, points="0", choice="either"),
+        "column choice: found 'either', expected an empty cell, as a criterion of 0 points takes",
+    ),
+    "more than the target where less is better": (
+        "rubric_criteria",
+        put(f"{N}, criterion_code=q1_execution", direction="below", over_target="exceed"),
+        "column over_target: found 'exceed', expected an empty cell, as less is better with the",
+    ),
+    "linear both ways": (
+        "rubric_criteria", put(f"{N}, criterion_code=q1_execution", direction="both"),
+        "column direction: found 'both', expected above or below, or an empty cell for above",
+    ),
+    "a line without an end": (
+        "rubric_bands", put(f"{SATISFACTION}, lower=0.95", upper_points="6"),
+        "lower=0.95 column upper_points: found '6', expected an empty cell, as a straight line needs",
+    ),
+    "a line without a beginning": (
+        "rubric_bands", put(f"{SATISFACTION}, lower=0.9", points="", upper_points="6"),
+        "upper=0.95 column points: found nothing, expected the points at the lower bound",
+    ),
+    "a line beyond the points": (
+        "rubric_bands", put(f"{SATISFACTION}, lower=0.9", upper_points="7"),
+        "found 7 upper points, expected 0 to the 6 of its criterion",
+    ),
+    "another total": (
+        "rubrics", put(N, total_points="120"),
+        f"row {N}: the indicators add up to 100 points, expected 120; correct their points",
+    ),
+    "no total": (
+        "rubrics", put(N, total_points="0"),
+        "column total_points: found '0', expected points above 0, or an empty cell for 100",
+    ),
+    "points finer than scores": (
+        "rubric_indicators", put(f"{N}, indicator_code=petitions", points="3.125"),
+        "column points: found '3.125', expected no more than the 2 decimals that scores of "
+        "nanshan_2023 are rounded to",
+    ),
+    "unknown unit_type": (
+        "rubric_assignments", put(N, unit_type="bureau"),
+        "column unit_type: found 'bureau', expected one of department, head_office, subordinate, or",
+    ),
+    "two official rubrics of one department": (
+        "rubric_assignments", put("role=official", city="", district="", unit_code="440305-gxj"),
+        f"unit_code=440305-gxj, fiscal_year_from=2023, {N}: official like",
+    ),
+    "two official rubrics of a type": (
+        "rubric_assignments",
+        put("role=official", unit_type="department", city="", district="", fiscal_year_from=""),
+        f"row unit_type=department, {N}: official like",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("seed", "edit", "message"), OPTIONS.values(), ids=OPTIONS)
+def test_a_fault_of_an_option_is_told(seeds: Seeds, seed: str, edit: Edit, message: str) -> None:
+    found = seeds.messages({seed: edit})
+    assert [line for line in found if message in line], found
+
+
 SOUND: dict[str, tuple[str, Edit]] = {
     "an official rubric of the city beside those of its districts": (
         "rubric_assignments",
@@ -1195,6 +1416,33 @@ SOUND: dict[str, tuple[str, Edit]] = {
         "measures",
         add("measure_code=satisfaction_rate", measure_code="own_index"),
     ),
+    "an official rubric of a type beside one of the district": (
+        "rubric_assignments",
+        lambda rows: [*rows, rows[1] | {"district": "南山区", "unit_type": "subordinate"}],
+    ),
+    "official rubrics of two types": (
+        "rubric_assignments",
+        lambda rows: [
+            *put(N, unit_type="department")(rows),
+            rows[1] | {"district": "南山区", "unit_type": "subordinate"},
+        ],
+    ),
+    "what happens to a measure without a value": (
+        "rubric_criteria",
+        put(SATISFACTION, when_undefined="exclude", when_unbounded="assessed"),
+    ),
+    "a band about which the rubric is silent": (
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.9", points=""),
+    ),
+    "a band of a straight line": (
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.9", upper_points="6"),
+    ),
+    "less is better": (
+        "rubric_criteria",
+        put(f"{N}, criterion_code=q1_execution", direction="below", over_target=""),
+    ),
     "a capped, weighted sum of measures": (
         "measure_inputs",
         lambda rows: [
@@ -1212,13 +1460,13 @@ def test_what_is_sound_raises_nothing(seeds: Seeds, seed: str, edit: Edit) -> No
 
 
 REQUIRED = {
-    "rubrics": ["rubric_id", "name", "score_decimals"],
-    "rubric_assignments": ["city", "fiscal_year_from", "rubric_id", "role"],
-    "rubric_indicators": columns("rubric_indicators"),
+    "rubrics": ["rubric_id", "name"],
+    "rubric_assignments": ["rubric_id", "role"],
+    "rubric_indicators": [n for n in columns("rubric_indicators") if n != "description_zh"],
     "rubric_criteria": [
         "rubric_id", "indicator_code", "criterion_code", "sort_order", "points", "method"
     ],
-    "rubric_bands": ["rubric_id", "criterion_code", "points"],
+    "rubric_bands": ["rubric_id", "criterion_code"],
     "grade_bands": columns("grade_bands"),
     "measures": ["measure_code", "name_zh", "name_en", "kind", "quotient"],
     "measure_inputs": [
@@ -1314,12 +1562,19 @@ def test_bands_have_a_fault_just_where_a_value_has_no_band_or_two(seeds: Seeds) 
         )  # fmt: skip
         return above and below
 
+    def are_levels(rows: list[Row]) -> bool:
+        levels = [row["lower"] for row in rows if row["lower"] and row["lower"] == row["upper"]]
+        return len({*levels}) == len(rows) > 0
+
     values = [Decimal(number) / 4 for number in range(-1, 6)]
     bands = {f"c{number}": random_bands(f"c{number}") for number in range(2000)}
     faulty = {
         criterion
         for criterion, rows in bands.items()
-        if any(sum(holds(row, value) for row in rows) != 1 for value in values)
+        if (
+            not are_levels(rows)
+            and any(sum(holds(row, value) for row in rows) != 1 for value in values)
+        )
         or any(not any(holds(row, value) for value in values) for row in rows)
     }
     found = seeds.messages(

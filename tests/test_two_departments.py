@@ -74,6 +74,27 @@ def test_a_lost_point_is_explained_with_value_rule_and_points(two_departments: P
     }  # fmt: skip
 
 
+def test_each_indicator_says_what_it_is_about(two_departments: Published) -> None:
+    """指标说明 as printed: the districts' tables differ in whose policy counts."""
+    (missing,) = two_departments.rows(
+        "select count(*) from dim_indicators where description_zh is null"
+    )
+    assert missing == (0,)
+    said = two_departments.rows(
+        "select rubric_id, description_zh from dim_indicators "
+        "where indicator_code = 'budget_rationality' order by rubric_id"
+    )
+    about = (
+        "部门（单位）预算的合理性，即是否符合本部门职责、是否符合{}的方针政策和工作要求，"
+        "资金有无根据项目的轻重缓急进行分配。"
+    )
+    assert said == [
+        ("nanshan_2023", about.format("市委市政府")),
+        ("shenzhen_2023", about.format("市委市政府")),
+        ("yantian_2023", about.format("区委区政府")),
+    ]
+
+
 def test_contradictions_in_the_reports(two_departments: Published) -> None:
     rows = two_departments.rows(
         "select unit_code, item_code, reported_text, computed_text from fct_reconciliation "

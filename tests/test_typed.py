@@ -346,7 +346,7 @@ def test_spoiled_seeds_are_told_as_the_page_shows(
         "public_use_per_head,1,numerator,public_expenses,item=daily_use",
     )
     change(
-        seeds / "rubric_bands.csv", "guangming_2024,public_use_per_head,20000,true,,false,0\n", ""
+        seeds / "rubric_bands.csv", "guangming_2024,public_use_per_head,20000,true,,false,0,\n", ""
     )
     change(
         seeds / "rubric_indicators.csv",

@@ -110,15 +110,26 @@ def test_a_further_department_is_rows(landing: Path, tmp_path: Path) -> None:
 
 
 def test_a_year_is_out_of_date_while_it_has_read_other_data(con: duckdb.DuckDBPyConnection) -> None:
-    audit.ensure(con, "audit.runs")
+    audit.ensure(con, "audit.runs", "audit.run_reads")
 
     def outdated(*built: tuple[int, str]) -> list[str]:
         for year, landing in built:
+            ((number,),) = con.execute("select count(*) from audit.runs").fetchall()
             con.execute(
-                "insert into audit.runs by name select ? as fiscal_year, ? as landing_sha256, "
-                "? as seeds_sha256, (select to_timestamp(count(*)) from audit.runs) as published_at",
-                [year, landing, ledger.seeds_sha256()],
-            )
+                """
+                insert into audit.runs by name
+                select
+                    $number as run_id, to_timestamp($number) as published_at,
+                    $year as fiscal_year, $landing as landing_sha256, $all as seeds_sha256,
+                    map(['measure_inputs'], [$measure_inputs]) as seeds
+                """,
+                {
+                    "number": number, "year": year, "landing": landing,
+                    "all": ledger.seeds_sha256(),
+                    "measure_inputs": ledger.seed_checksums()["measure_inputs"],
+                },
+            )  # fmt: skip
+            ledger.note_reads(con)
         return ledger.outdated(con)
 
     assert outdated((2024, "a")) == []

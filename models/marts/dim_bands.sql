@@ -7,5 +7,6 @@ select
     lower_inclusive,
     upper,
     upper_inclusive,
-    points
-from {{ ref('rubric_bands') }}
+    points,
+    upper_points
+from {{ ref('int_rubrics__bands') }}

@@ -16,5 +16,7 @@ select
     points_per_step,
     step_rounding,
     when_undefined,
+    when_unbounded,
+    choice,
     standard_zh
-from {{ ref('rubric_criteria') }}
+from {{ ref('int_rubrics__criteria') }}

@@ -4,4 +4,4 @@ select
     rubric_id,
     grade,
     lower
-from {{ ref('grade_bands') }}
+from {{ ref('int_rubrics__grades') }}

@@ -9,5 +9,6 @@ select
     name_en,
     points,
     sort_order,
-    standard_zh
-from {{ ref('rubric_indicators') }}
+    standard_zh,
+    description_zh
+from {{ ref('int_rubrics__indicators') }}

@@ -2,7 +2,9 @@
 
 select
     rubric_id,
+    based_on,
     name,
     source,
-    score_decimals
-from {{ ref('rubrics') }}
+    score_decimals,
+    total_points
+from {{ ref('int_rubrics__defined') }}

@@ -32,6 +32,15 @@ select
                 '{}，扣 {} 分',
                 causes.veto_zh, {{ plain_text('indicators.points_possible - indicators.score') }}
             )
+        when indicators.points_counted != indicators.points_possible
+            then format(
+                '{}；适用部分 {} 分，按 {} ÷ {} 折算；合计扣 {} 分',
+                causes.causes_zh,
+                {{ plain_text('indicators.points_counted') }},
+                {{ plain_text('indicators.points_possible') }},
+                {{ plain_text('indicators.points_counted') }},
+                {{ plain_text('indicators.points_possible - indicators.score') }}
+            )
         when causes.causes_count > 1
             then format(
                 '{}；合计扣 {} 分',

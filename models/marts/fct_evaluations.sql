@@ -23,6 +23,7 @@ select
     cast(evaluations.points_assessed as decimal(9, 4)) as points_assessed,
     cast(evaluations.points_default as decimal(9, 4)) as points_default,
     cast(evaluations.points_missing as decimal(9, 4)) as points_missing,
-    evaluations.status_reason
+    evaluations.status_reason,
+    cast(evaluations.points_excluded as decimal(9, 4)) as points_excluded
 from evaluations
 left join reported using (unit_code, fiscal_year, rubric_id)

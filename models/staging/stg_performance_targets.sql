@@ -12,11 +12,15 @@ corrected as (
             {{ corrected('expected_value') }} as expected_value,
             {{ corrected('actual_value') }} as actual_value,
             {{ corrected('is_attained', 'boolean') }} as is_attained,
-            {{ corrected('is_applicable', 'boolean') }} as is_applicable
+            {{ corrected('is_applicable', 'boolean') }} as is_applicable,
+            {{ corrected('weight', 'decimal(28, 6)') }} as weight,
+            {{ corrected('attained_pct', 'decimal(28, 10)') }} as attained_pct
         ),
         actual_value as delivered_actual_value,
         is_attained as delivered_is_attained,
-        is_applicable as delivered_is_applicable
+        is_applicable as delivered_is_applicable,
+        weight as delivered_weight,
+        attained_pct as delivered_attained_pct
     from targets
 ),
 
@@ -47,6 +51,55 @@ compared as (
             when operator = '=' then actual_number = expected_number
         end as is_met_by_value
     from read_values
+),
+
+-- How far a target was attained: by its values where they were compared, a number below what is
+-- expected of it by its share; a target in words by its percentage.
+attained as (
+    select
+        *,
+        coalesce(
+            bool_or(weight is not null) filter (where is_applicable)
+                over (partition by unit_code, fiscal_year),
+            false
+        ) as has_weights,
+        case
+            when is_met_by_value is not null then 'actual_value'
+            when operator = 'text' and attained_pct is not null then 'attained_pct'
+            else 'is_attained'
+        end as attainment_column,
+        case
+            when attainment_column = 'attained_pct' and is_attained is not null then 'is_attained'
+            else attainment_column
+        end as attained_column,
+        case when has_weights then 'weight' else 'is_applicable' end as weight_column,
+        cast(
+            case
+                when attainment_column = 'attained_pct'
+                    then greatest(least(attained_pct, 100), 0) * 0.01
+                when attainment_column = 'is_attained' then cast(is_attained as integer)
+                when is_met_by_value then 1
+                when
+                    operator not in ('>=', '<=')
+                    or expected_on is not null
+                    or expected_number <= 0
+                    or actual_number <= 0
+                    then 0
+                when operator = '>=' then {{ quotient('actual_number', 'expected_number') }}
+                else {{ quotient('expected_number', 'actual_number') }}
+            end as decimal(28, 10)
+        ) as attainment_rate,
+        map(
+            ['actual_value', 'is_attained', 'attained_pct', 'is_applicable', 'weight'],
+            [
+                delivered_actual_value,
+                cast(delivered_is_attained as varchar),
+                {{ plain_text('delivered_attained_pct') }},
+                cast(delivered_is_applicable as varchar),
+                {{ plain_text('delivered_weight') }}
+            ]
+        ) as delivered_texts
+    from compared
 )
 
 select
@@ -61,22 +114,30 @@ select
     actual_value,
     is_applicable,
     is_attained as is_attained_as_stated,
-    coalesce(is_met_by_value, is_attained) as is_attained,
+    case attained_column
+        when 'actual_value' then is_met_by_value
+        when 'attained_pct' then attained_pct >= 100
+        else is_attained
+    end as is_attained,
     regexp_matches(actual_value, '[%％]') as is_actual_percent,
     {{ printed_decimals('actual_value') }} as actual_decimals_count,
     actual_number,
-    case when is_met_by_value is null then 'is_attained' else 'actual_value' end
-        as attained_column,
+    weight,
+    case when has_weights then weight else 1 end as counted_weight,
+    attained_pct,
+    attainment_rate,
+    attained_column,
+    attainment_column,
+    weight_column,
     {
-        'is_applicable': cast(delivered_is_applicable as varchar),
-        'is_attained': case
-            when is_met_by_value is null then cast(delivered_is_attained as varchar)
-            else delivered_actual_value
-        end
+        'is_applicable': delivered_texts['is_applicable'],
+        'is_attained': delivered_texts[attained_column],
+        'attained_pct': delivered_texts[attainment_column],
+        'weight': delivered_texts[weight_column]
     } as delivered,
     corrections,
     load_id,
     source_file,
     source_sha256,
     source_row
-from compared
+from attained

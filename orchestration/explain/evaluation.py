@@ -21,7 +21,8 @@ NEAREST = 3
 EXACT = Context(prec=100)
 
 PARAMETERS = ("full_mark_at", "over_target", "threshold", "direction", "step_size",
-              "points_per_step", "step_rounding", "when_undefined")  # fmt: skip
+              "points_per_step", "step_rounding", "when_undefined", "when_unbounded",
+              "choice")  # fmt: skip
 
 Row = dict[str, Any]
 
@@ -117,7 +118,8 @@ class Band:
     lower_inclusive: bool
     upper: Decimal | None
     upper_inclusive: bool
-    points: Decimal
+    points: Decimal | None
+    upper_points: Decimal | None
 
 
 @dataclass(frozen=True)
@@ -160,9 +162,11 @@ class Score:
     name_en: str | None
     standard_zh: str | None
     points_possible: Decimal
+    points_counted: Decimal | None
     points_awarded: Decimal | None
     score_decimals: int
     score: Decimal | None
+    is_excluded: bool | None
     points_lost: Decimal | None
     is_vetoed: bool | None
     explanation_zh: str | None
@@ -209,6 +213,7 @@ class Evaluation:
     points_assessed: Decimal
     points_default: Decimal
     points_missing: Decimal
+    points_excluded: Decimal
     printed: tuple[Printed, ...]
     findings: tuple[Finding, ...]
     run: Run | None
@@ -412,7 +417,7 @@ class _Reader:
                 unit_code, unit_name, fiscal_year, city, district, rubric_id, r.name as rubric_name,
                 rubric_role, status, status_reason, total_score, grade, district_rank,
                 r.score_decimals, reported_total, reported_grade, total_difference,
-                points_computed, points_assessed, points_default, points_missing
+                points_computed, points_assessed, points_default, points_missing, points_excluded
             from fct_evaluations
             left join dim_departments using (unit_code, fiscal_year)
             left join dim_rubrics as r using (rubric_id)
@@ -425,7 +430,7 @@ class _Reader:
                 """
                 select
                     indicator_code, score, s.points_lost, is_vetoed, reported_score,
-                    score_difference, explanation_zh
+                    score_difference, points_counted, is_excluded, explanation_zh
                 from fct_indicator_scores as s
                 left join fct_deductions
                     using (unit_code, fiscal_year, rubric_id, indicator_code)
@@ -460,7 +465,7 @@ class _Reader:
         code = row["indicator_code"]
         own = [p for p in self.printed[code] if p.item_type == "indicator_score"]
         awarded = [c.points_awarded for c in criteria if c.points_awarded is not None]
-        is_whole = len(awarded) == len(criteria)
+        is_whole = not any(c.basis in ("missing", "withheld") for c in criteria)
         return Score(
             **{name: row[name] for name in Score.__annotations__ if name in row},
             points_possible=row["points"],
@@ -514,7 +519,8 @@ class _Reader:
         bands: dict[str, list[Band]] = defaultdict(list)
         for row in self.rows(
             """
-            select criterion_code, lower, lower_inclusive, upper, upper_inclusive, points
+            select criterion_code, lower, lower_inclusive, upper, upper_inclusive, points,
+                upper_points
             from dim_bands where rubric_id = $rubric order by lower nulls first
             """
         ):

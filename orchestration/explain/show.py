@@ -35,6 +35,8 @@ LABELS = {
     "default": "默认",
     "missing": "缺少",
     "withheld": "暂不计分",
+    "excluded": "不适用",
+    "not_chosen": "未选取",
     # status of a measure
     "defined": "有值",
     "undefined": "0 ÷ 0，无值",
@@ -66,6 +68,8 @@ LABELS = {
     "points_per_step": "每步扣分",
     "step_rounding": "步数取整",
     "when_undefined": "指标无值时",
+    "when_unbounded": "分母为 0 时",
+    "choice": "择一组",
 }
 
 
@@ -94,14 +98,23 @@ def label(code: str | None) -> str:
 
 def sum_text(score: Score) -> str:
     """How the criteria's points come to the score."""
+    if score.is_excluded:
+        return "各要点均不适用，不计入总分"
     if score.points_awarded is None or score.score is None:
         return "有要点没有得分，不合计"
-    terms = " + ".join(plain(c.points_awarded) for c in score.criteria)
+    counted = [c.points_awarded for c in score.criteria if c.points_awarded is not None]
+    terms = " + ".join(plain(p) if p >= 0 else f"({plain(p)})" for p in counted)
     steps = [f"{terms} = {plain(score.points_awarded)}"]
-    held = min(max(score.points_awarded, Decimal(0)), score.points_possible)
+    left = score.points_counted or score.points_possible
+    total = score.points_awarded * score.points_possible / left
+    if left != score.points_possible:
+        steps.append(
+            f"适用部分 {plain(left)} 分，× {plain(score.points_possible)} ÷ {plain(left)} 折算"
+        )
+    held = min(max(total, Decimal(0)), score.points_possible)
     if score.is_vetoed:
         steps.append("一票否决，计 0")
-    elif held != score.points_awarded:
+    elif held != total:
         steps.append(f"限于 0 至 {plain(score.points_possible)} 分，计 {plain(held)}")
     steps.append(
         f"四舍五入至 {score.score_decimals} 位小数，得 {fixed(score.score, score.score_decimals)}"
@@ -113,7 +126,8 @@ def basis_text(score: Score) -> str:
     """Of how many points each basis decides."""
     points: dict[str, Decimal] = defaultdict(Decimal)
     for criterion in score.criteria:
-        points[criterion.basis] += criterion.points_possible
+        if criterion.basis != "not_chosen":
+            points[criterion.basis] += criterion.points_possible
     shown = {basis: p for basis, p in points.items() if p} or points
     return "，".join(f"{LABELS[basis]} {plain(p)}" for basis, p in shown.items())
 
@@ -158,7 +172,10 @@ def parameters_text(criterion: Criterion) -> str:
         lower = ("[" if band.lower_inclusive else "(") + plain(band.lower)
         upper = plain(band.upper) + ("]" if band.upper_inclusive else ")")
         bounds = f"{'(−∞' if band.lower is None else lower}, "
-        given.append(f"{bounds}{'+∞)' if band.upper is None else upper} → {plain(band.points)} 分")
+        earned = "未作规定" if band.points is None else f"{plain(band.points)} 分"
+        if band.upper_points is not None:
+            earned += f"至 {plain(band.upper_points)} 分（直线）"
+        given.append(f"{bounds}{'+∞)' if band.upper is None else upper} → {earned}")
     return "；".join(given)
 
 
@@ -278,7 +295,8 @@ def run_text(run: Run | None) -> str:
 def notes_text(evaluation: Evaluation) -> list[str]:
     """Why there is no total, how it differs from the printed one, and what its points rest on."""
     e = evaluation
-    bases = ("computed", "assessed", "default", "missing")
+    bases = ["computed", "assessed", "default", "missing"]
+    bases += ["excluded"] if e.points_excluded else []
     rests_on = (f"{LABELS[basis]} {plain(getattr(e, f'points_{basis}'))}" for basis in bases)
     return [
         *([e.status_reason] if e.status_reason else []),

@@ -1,7 +1,3 @@
-with years_read as (
-    {{ years_read() }}
-)
-
 {{ cells('budgets', ['budget_line'], {
     'initial_budget': 'initial_budget_yuan',
     'adjusted_budget': 'adjusted_budget_yuan',
@@ -51,8 +47,16 @@ union all by name
 {{ cells('performance_targets', ['target_no'], {
     'is_attained': 'cast(is_attained as integer)',
     'is_applicable': 'cast(is_applicable as integer)',
-}, attributes=['level1', 'level2', 'is_applicable'], column_names={'is_attained': 'attained_column'},
-rests_on={'is_attained': ['operator', 'expected_value', 'actual_value']}) }}
+    'attained_pct': 'attainment_rate',
+    'weight': 'counted_weight',
+}, attributes=['level1', 'level2', 'is_applicable'], column_names={
+    'is_attained': 'attained_column',
+    'attained_pct': 'attainment_column',
+    'weight': 'weight_column',
+}, rests_on={
+    'is_attained': ['operator', 'expected_value', 'actual_value', 'attained_pct'],
+    'attained_pct': ['operator', 'expected_value', 'actual_value', 'is_attained'],
+}) }}
 union all by name
 {{ cells('petitions', ['channel'], {
     'received': 'received_count',

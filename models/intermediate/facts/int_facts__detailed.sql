@@ -1,8 +1,4 @@
 {{ config(materialized='view') }}
-with years_read as (
-    {{ years_read() }}
-)
-
 {% for table, facts in detail_tables().items() %}
 {{ cells(
     table,

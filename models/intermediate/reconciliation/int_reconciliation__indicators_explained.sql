@@ -11,7 +11,7 @@ reported as (
 ),
 
 rubrics as (
-    select * from {{ ref('rubrics') }}
+    select * from {{ ref('int_rubrics__defined') }}
 ),
 
 indicators as (
@@ -33,6 +33,7 @@ items as (
         indicators.rubric_id,
         indicators.is_vetoed,
         indicators.points_possible,
+        nullif(indicators.points_counted, indicators.points_possible) as points_left,
         indicators.points_awarded,
         indicators.score,
         rubrics.score_decimals,
@@ -62,9 +63,10 @@ by_criterion as (
 waived as (
     select
         *,
-        least(
-            points_of_criteria + case when is_vetoed then 0 else points_lost end, points_possible
-        ) as waived_points,
+        {{ held_points(
+            'points_of_criteria + case when is_vetoed then 0 else points_lost end',
+            'points_left', 'points_possible'
+        ) }} as waived_points,
         {{ round_to('waived_points', 'score_decimals') }} = reported_score as explains_alone,
         count(*) over item > 1 and reported_score = points_possible as explains_with_all
     from by_criterion

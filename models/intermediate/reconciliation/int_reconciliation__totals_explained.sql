@@ -7,11 +7,11 @@ reported as (
 ),
 
 rubrics as (
-    select * from {{ ref('rubrics') }}
+    select * from {{ ref('int_rubrics__defined') }}
 ),
 
 indicators as (
-    select * from {{ ref('rubric_indicators') }}
+    select * from {{ ref('int_rubrics__indicators') }}
 ),
 
 scored as (
@@ -19,7 +19,7 @@ scored as (
 ),
 
 grade_bands as (
-    select * from {{ ref('grade_bands') }}
+    select * from {{ ref('int_rubrics__grades') }}
 ),
 
 items as (

@@ -13,6 +13,7 @@ worded as (
         shown.*,
         {{ pattern('case_code') }} || case
             when shown.points_awarded is null or shown.method = 'veto' then ''
+            when shown.is_deduction then {{ pattern("'points_lost'") }}
             when shown.difference_zh = '0' then {{ pattern("'points_full'") }}
             when shown.points_awarded < shown.points_possible then {{ pattern("'points_lost'") }}
             else {{ pattern("'points_exceeded'") }}
@@ -34,6 +35,14 @@ worded as (
         ) as at_upper_zh
     from shown
     cross join patterns
+),
+
+-- First the words that have names in braces themselves.
+filled as (
+    select
+        * exclude (sentence_zh),
+        {{ filled('sentence_zh', explanation_texts()[:5]) }} as sentence_zh
+    from worded
 )
 
 select
@@ -50,5 +59,5 @@ select
     is_vetoing,
     points_possible,
     points_awarded,
-    {{ filled('sentence_zh', explanation_texts()) }} as explanation_zh
-from worded
+    {{ filled('sentence_zh', explanation_texts()[5:]) }} as explanation_zh
+from filled

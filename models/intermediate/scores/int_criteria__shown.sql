@@ -7,7 +7,6 @@ criteria as (
     select
         rubric_id,
         criterion_code,
-        sort_order,
         points_per_step,
         standard_zh,
         coalesce(full_mark_at, 1) as full_mark_at,
@@ -15,11 +14,11 @@ criteria as (
         coalesce(direction, 'above') as direction,
         coalesce(step_size, 1) as step_size,
         coalesce(step_rounding, 'whole') as step_rounding
-    from {{ ref('rubric_criteria') }}
+    from {{ ref('int_rubrics__criteria') }}
 ),
 
 rubrics as (
-    select * from {{ ref('rubrics') }}
+    select * from {{ ref('int_rubrics__defined') }}
 ),
 
 measures as (
@@ -45,7 +44,7 @@ limits as (
             lambda bound: bound is not null
         ) as limits
     from criteria
-    left join {{ ref('rubric_bands') }} as bands using (rubric_id, criterion_code)
+    left join {{ ref('int_rubrics__bands') }} as bands using (rubric_id, criterion_code)
     group by criteria.rubric_id, criteria.criterion_code
 ),
 
@@ -61,6 +60,8 @@ joined as (
         bands.lower_inclusive,
         bands.upper,
         bands.upper_inclusive,
+        bands.lower_points,
+        bands.upper_points,
         steps.steps
     from scored
     inner join criteria using (rubric_id, criterion_code)
@@ -117,6 +118,7 @@ select
     is_vetoing,
     points_possible,
     points_awarded,
+    is_deduction,
     case_code,
     direction,
     step_rounding,
@@ -132,6 +134,8 @@ select
     {{ value_text('step_size', 'kind') }} as step_size_zh,
     {{ value_text('lower', 'kind') }} as lower_zh,
     {{ value_text('upper', 'kind') }} as upper_zh,
+    {{ plain_text('lower_points') }} as lower_points_zh,
+    {{ plain_text('upper_points') }} as upper_points_zh,
     {{ plain_text('steps') }} as steps_zh,
     {{ plain_text('points_per_step') }} as points_per_step_zh,
     {{ plain_text('points_possible') }} as points_zh,

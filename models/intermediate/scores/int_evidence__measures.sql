@@ -39,7 +39,10 @@ leaves as (
         coalesce(derived_inputs.input_measure, criteria.measure_code) as measure_code
     from criteria
     left join derived_inputs using (measure_code)
-    where criteria.measure_code is not null and criteria.basis != 'assessed'
+    where
+        criteria.measure_code is not null
+        -- Of a measure that is missing what was delivered is told where nobody has the word.
+        and (criteria.measure_status != 'missing' or criteria.basis = 'missing')
 ),
 
 used as (

@@ -2,7 +2,7 @@
 with criteria as (
     select * from {{ ref('int_criteria__valued') }}
     -- A row without a number is what was delivered of a criterion that is missing.
-    where basis in ('assessed', 'missing')
+    where falls_back
 ),
 
 assessments as (
@@ -24,10 +24,12 @@ select
     'assessment' as role,
     'assessments' as table_name,
     'criterion_code=' || criteria.criterion_code as record_key,
-    'value' as column_name,
-    1 as weight,
+    -- 不适用 stands in the place of a value.
+    if(criteria.basis = 'excluded', 'basis', 'value') as column_name,
+    if(criteria.basis = 'excluded', null, 1) as weight,
     assessments.value,
-    assessments.delivered.value as delivered_value,
+    if(criteria.basis = 'excluded', assessments.basis, assessments.delivered.value)
+        as delivered_value,
     {{ corrections_of(['value'], 'assessments.corrections') }} as corrections,
     assessments.source_file,
     assessments.source_sha256,

@@ -8,8 +8,9 @@ criteria as (
         rubric_id,
         criterion_code,
         over_target,
+        coalesce(direction, 'above') as direction,
         coalesce(full_mark_at, 1) as full_mark_at
-    from {{ ref('rubric_criteria') }}
+    from {{ ref('int_rubrics__criteria') }}
 ),
 
 judged as (
@@ -17,6 +18,8 @@ judged as (
         valued.*,
         criteria.full_mark_at,
         case
+            when criteria.direction = 'below'
+                then if(valued.value <= criteria.full_mark_at, 'linear_within', 'linear_inverse')
             when valued.value < 0 then 'linear_negative'
             when valued.value <= criteria.full_mark_at or criteria.over_target = 'exceed'
                 then if(criteria.full_mark_at = 1, 'linear_share', 'linear_share_of_target')
@@ -27,7 +30,8 @@ judged as (
     inner join criteria using (rubric_id, criterion_code)
 )
 
--- points × value ÷ full_mark_at, never below 0; above full_mark_at as over_target says.
+-- points × value ÷ full_mark_at, never below 0; above full_mark_at as over_target says. Where less
+-- is better, all points up to full_mark_at and points × full_mark_at ÷ value above it.
 select
     unit_code,
     fiscal_year,
@@ -36,8 +40,10 @@ select
     case_code,
     cast(
         case
+            when case_code in ('linear_capped', 'linear_within') then points_possible
+            when case_code = 'linear_inverse'
+                then {{ quotient('points_possible * full_mark_at', 'value', scale=18) }}
             when value <= 0 or case_code = 'linear_too_much' then 0
-            when case_code = 'linear_capped' then points_possible
             else {{ quotient('points_possible * value', 'full_mark_at', scale=18) }}
         end as decimal(38, 18)
     ) as points

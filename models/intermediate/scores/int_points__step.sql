@@ -16,7 +16,7 @@ criteria as (
         coalesce(direction, 'above') as direction,
         coalesce(step_size, 1) as step_size,
         coalesce(step_rounding, 'whole') as step_rounding
-    from {{ ref('rubric_criteria') }}
+    from {{ ref('int_rubrics__criteria') }}
 ),
 
 exceeding as (
@@ -49,10 +49,22 @@ stepped as (
             else cast(floor({{ quotient('excess', 'step_size', scale=6) }}) as decimal(28, 10))
         end as steps
     from exceeding
+),
+
+-- In proportion from the excess, as the steps are rounded.
+taken_off as (
+    select
+        *,
+        case step_rounding
+            when 'proportional'
+                then {{ quotient('points_per_step * excess', 'step_size', scale=18) }}
+            else cast(points_per_step * steps as decimal(38, 18))
+        end as points_off
+    from stepped
 )
 
--- points − points_per_step × steps, never below 0; in proportion from the excess, as the steps are
--- rounded.
+-- points − points_per_step × steps, never below 0; a deduction is taken off the other criteria of
+-- its indicator.
 select
     unit_code,
     fiscal_year,
@@ -60,19 +72,13 @@ select
     criterion_code,
     steps,
     case
-        when is_counted then if(counts_violations, 'step_violations', 'step_counted')
+        when is_counted then if(takes_number, 'step_violations', 'step_counted')
         when excess = 0 then 'step_within'
         when steps = 0 and step_rounding = 'whole' then 'step_less_than_one'
         when steps = 0 then 'step_next_to_none'
         else 'step_beyond'
     end as case_code,
     cast(
-        greatest(
-            points_possible - case step_rounding
-                when 'proportional'
-                    then {{ quotient('points_per_step * excess', 'step_size', scale=18) }}
-                else cast(points_per_step * steps as decimal(38, 18))
-            end, 0
-        ) as decimal(38, 18)
+        if(is_deduction, -points_off, greatest(points_possible - points_off, 0)) as decimal(38, 18)
     ) as points
-from stepped
+from taken_off

@@ -29,7 +29,7 @@ rubric_bands as (
             ['bands.lower', 'bands.upper'],
         ) }} as seed_row
     from {{ ref('rubric_bands') }} as bands
-    inner join {{ ref('rubric_criteria') }} as criteria
+    inner join ({{ rubric_rows('rubric_criteria') }}) as criteria
         on
             bands.rubric_id = criteria.rubric_id
             and bands.criterion_code = criteria.criterion_code

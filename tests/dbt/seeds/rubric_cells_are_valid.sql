@@ -1,6 +1,7 @@
 {{ config(meta={'dagster': {'ref': {'name': 'rubric_criteria'}}}) }}
 -- Each cell of the rubric seeds by itself: required, one of the codes, within its range. Which
 -- options a method reads is the concern of method_options_are_read.
+{%- set unit_types = accepted_values('departments', 'unit_type') %}
 with rubrics as (
     select * from {{ ref('rubrics') }}
 ),
@@ -9,12 +10,23 @@ assignments as (
     select * from {{ ref('rubric_assignments') }}
 ),
 
+-- Empty points of a rubric that is based on another take the row out: its other cells say nothing.
 indicators as (
-    select * from {{ ref('rubric_indicators') }}
+    select
+        indicators.*,
+        rubrics.based_on,
+        indicators.points is null and rubrics.based_on is not null as is_taken_out
+    from {{ ref('rubric_indicators') }} as indicators
+    left join rubrics on indicators.rubric_id = rubrics.rubric_id
 ),
 
 criteria as (
-    select * from {{ ref('rubric_criteria') }}
+    select
+        criteria.*,
+        rubrics.based_on,
+        criteria.points is null and rubrics.based_on is not null as is_taken_out
+    from {{ ref('rubric_criteria') }} as criteria
+    left join rubrics on criteria.rubric_id = rubrics.rubric_id
 ),
 
 bands as (
@@ -40,41 +52,50 @@ cells as (
             {
                 'column_name': 'score_decimals',
                 'found': cast(score_decimals as varchar),
-                'is_valid': score_decimals between 0 and 4,
-                'expected': 'a number of decimals from 0 to 4'
+                'is_valid': score_decimals is null or score_decimals between 0 and 4,
+                'expected': 'a number of decimals from 0 to 4, or an empty cell for 2'
+            },
+            {
+                'column_name': 'total_points',
+                'found': {{ plain_text('total_points') }},
+                'is_valid': total_points is null or total_points > 0,
+                'expected': 'points above 0, or an empty cell for 100'
             }
         ], recursive := true)
     from rubrics
     union all by name
     select
-        {{ seed_row('rubric_assignments', ['city', 'district', 'fiscal_year_from', 'rubric_id']) }}
-            as seed_row,
+        {{ seed_row('rubric_assignments', [
+            'city', 'district', 'unit_type', 'unit_code', 'fiscal_year_from', 'rubric_id',
+        ]) }} as seed_row,
         unnest([
-            {%- for text in ['city', 'rubric_id'] %}
+            {
+                'column_name': 'rubric_id',
+                'found': rubric_id,
+                'is_valid': trim(rubric_id) != '',
+                'expected': 'a text'
+            },
+            {%- for text in ['city', 'district', 'unit_code'] %}
             {
                 'column_name': '{{ text }}',
                 'found': {{ text }},
-                'is_valid': trim({{ text }}) != '',
-                'expected': 'a text'
+                'is_valid': {{ text }} is null or trim({{ text }}) != '',
+                'expected': 'a text, or an empty cell for any'
             },
             {%- endfor %}
             {
-                'column_name': 'district',
-                'found': district,
-                'is_valid': district is null or trim(district) != '',
-                'expected': 'a district, or an empty cell for the whole city'
+                'column_name': 'unit_type',
+                'found': unit_type,
+                'is_valid': unit_type is null
+                or list_contains({{ unit_types }}, unit_type),
+                'expected': 'one of {{ unit_types | join(", ") }}, '
+                || 'or an empty cell for any'
             },
             {
                 'column_name': 'role',
                 'found': role,
                 'is_valid': role in ('official', 'comparison'),
                 'expected': 'official or comparison'
-            },
-            {
-                'column_name': 'fiscal_year_from',
-                'found': cast(fiscal_year_from as varchar),
-                'is_valid': fiscal_year_from is not null,
-                'expected': 'the first fiscal year of the rubric'
             },
             {
                 'column_name': 'fiscal_year_to',
@@ -96,20 +117,21 @@ cells as (
             {
                 'column_name': '{{ text }}',
                 'found': {{ text }},
-                'is_valid': trim({{ text }}) != '',
+                'is_valid': trim({{ text }}) != ''
+                {{- " or is_taken_out" if not loop.first and text != 'indicator_code' }},
                 'expected': 'a text'
             },
             {%- endfor %}
             {
                 'column_name': 'points',
                 'found': {{ plain_text('points') }},
-                'is_valid': points >= 0,
+                'is_valid': points >= 0 or is_taken_out,
                 'expected': 'points, 0 or more'
             },
             {
                 'column_name': 'sort_order',
                 'found': cast(sort_order as varchar),
-                'is_valid': sort_order is not null,
+                'is_valid': sort_order is not null or is_taken_out,
                 'expected': 'the place of the indicator in its rubric'
             }
         ], recursive := true)
@@ -123,26 +145,29 @@ cells as (
             {
                 'column_name': '{{ text }}',
                 'found': {{ text }},
-                'is_valid': trim({{ text }}) != '',
+                'is_valid': trim({{ text }}) != ''
+                {{- " or is_taken_out" if text == 'indicator_code' }},
                 'expected': 'a text'
             },
             {%- endfor %}
             {
                 'column_name': 'sort_order',
                 'found': cast(sort_order as varchar),
-                'is_valid': sort_order is not null,
+                'is_valid': sort_order is not null or is_taken_out,
                 'expected': 'the place of the criterion in its rubric'
             },
             {
                 'column_name': 'method',
                 'found': method,
-                'is_valid': method in ('linear', 'band', 'step', 'assessed', 'veto'),
+                'is_valid': method in ('linear', 'band', 'step', 'assessed', 'veto')
+                or is_taken_out,
                 'expected': 'linear, band, step, assessed or veto'
             },
             {
                 'column_name': 'points',
                 'found': {{ plain_text('points') }},
-                'is_valid': case when method = 'veto' then points = 0 else points >= 0 end,
+                'is_valid': is_taken_out
+                or case when method = 'veto' then points = 0 else points >= 0 end,
                 'expected': case
                     when method = 'veto' then '0, as a veto criterion gives no points'
                     else 'points, 0 or more'
@@ -163,8 +188,12 @@ cells as (
             {
                 'column_name': 'direction',
                 'found': direction,
-                'is_valid': direction is null or direction in ('above', 'below', 'both'),
-                'expected': 'above, below or both, or an empty cell for above'
+                'is_valid': direction is null or direction in ('above', 'below')
+                or (direction = 'both' and method != 'linear'),
+                'expected': case
+                    when method = 'linear' then 'above or below, or an empty cell for above'
+                    else 'above, below or both, or an empty cell for above'
+                end
             },
             {
                 'column_name': 'step_size',
@@ -185,16 +214,25 @@ cells as (
                 or step_rounding in ('whole', 'up', 'proportional'),
                 'expected': 'whole, up or proportional, or an empty cell for whole'
             },
+            {%- for option in ['when_undefined', 'when_unbounded'] %}
             {
-                'column_name': 'when_undefined',
-                'found': when_undefined,
-                'is_valid': when_undefined is null or when_undefined in ('full', 'zero'),
-                'expected': 'full or zero'
+                'column_name': '{{ option }}',
+                'found': {{ option }},
+                'is_valid': {{ option }} is null
+                or {{ option }} in ('full', 'zero', 'assessed', 'exclude'),
+                'expected': 'full, zero, assessed or exclude, or an empty cell for zero'
+            },
+            {%- endfor %}
+            {
+                'column_name': 'choice',
+                'found': choice,
+                'is_valid': choice is null or trim(choice) != '',
+                'expected': 'a code that the criteria of a choice share, or an empty cell'
             },
             {
                 'column_name': 'standard_zh',
                 'found': standard_zh,
-                'is_valid': trim(standard_zh) != '' or measure_code is not null,
+                'is_valid': trim(standard_zh) != '' or measure_code is not null or is_taken_out,
                 'expected': 'the clause, as explanations quote it where there is no measure_code'
             }
         ], recursive := true)
@@ -223,8 +261,14 @@ cells as (
             {
                 'column_name': 'points',
                 'found': {{ plain_text('points') }},
-                'is_valid': points is not null,
-                'expected': 'the points of the band'
+                'is_valid': points is not null or upper_points is null,
+                'expected': 'the points at the lower bound, as the band has upper_points'
+            },
+            {
+                'column_name': 'upper_points',
+                'found': {{ plain_text('upper_points') }},
+                'is_valid': upper_points is null or coalesce(lower < upper, false),
+                'expected': 'an empty cell, as a straight line needs two bounds, lower below upper'
             }
         ], recursive := true)
     from bands

@@ -6,6 +6,7 @@ assignments as (
     select * from {{ ref('rubric_assignments') }}
 ),
 
+-- Each cell of an assignment that is filled in must hold. The reach of the finest is 1.
 reaching as (
     select
         departments.unit_code,
@@ -14,24 +15,27 @@ reaching as (
         departments.district,
         assignments.rubric_id,
         assignments.role,
-        assignments.district is not null as is_of_district
+        {{ assignment_reach('assignments') }} as reach
     from departments
     inner join assignments
         on
-            departments.city = assignments.city
-            and departments.district is not distinct from
-            coalesce(assignments.district, departments.district)
-            and departments.fiscal_year >= assignments.fiscal_year_from
+            {%- for column in ['city', 'district', 'unit_type', 'unit_code'] %}
+            coalesce(
+                departments.{{ column }} = assignments.{{ column }},
+                assignments.{{ column }} is null
+            )
+            and
+            {%- endfor %}
+            departments.fiscal_year >= coalesce(assignments.fiscal_year_from, 0)
             and departments.fiscal_year <= coalesce(assignments.fiscal_year_to, 9999)
 ),
 
--- A district's official rubric beats the city's.
 official as (
     select unit_code, fiscal_year, rubric_id
     from reaching
     where role = 'official'
     qualify row_number() over (
-        partition by unit_code, fiscal_year order by is_of_district desc, rubric_id asc
+        partition by unit_code, fiscal_year order by reach asc, rubric_id asc
     ) = 1
 )
 
