@@ -281,6 +281,42 @@ def explain(
 
 
 @jixiao.command()
+@click.argument("name", metavar="NAME")
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["text", "html"]),
+    default="text",
+    show_default=True,
+    help="For a terminal, or a page to print.",
+)
+def rubric(name: str, shape: str) -> int:
+    """Print a rubric as people read it.
+
+    NAME is a rubric_id of the seeds, or a part of the rubric's name. Each clause stands above what
+    its row means in words, so that it can be laid beside the printed rubric.
+    """
+    _tell_nobody()
+    from orchestration.explain.evaluation import CannotExplain
+    from orchestration.rubric import read, show
+
+    try:
+        found = read.read(name)
+    except CannotExplain as error:
+        return _told(str(error))
+    except read.FaultySeeds as faults:
+        for line in str(faults).splitlines():
+            print(f"refused: {line}", file=sys.stderr)
+        return REFUSED
+    if shape == "html":
+        terminal.use_utf8()
+        print(show.to_html(found))
+    else:
+        show.show(found, sys.stdout)
+    return PUBLISHED
+
+
+@jixiao.command()
 @click.option(
     "--run",
     "run_id",

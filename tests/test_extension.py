@@ -74,6 +74,51 @@ def add_rubric(seeds: Path) -> None:
             )
 
 
+def add_growth(seeds: Path) -> None:
+    """A rubric whose one criterion looks at the year before."""
+    append_rows(seeds / "rubrics.csv", "growth_2023,,虚构市,synthetic,2,10")
+    append_rows(seeds / "rubric_assignments.csv", "虚构市,,,,2022,,growth_2023,official")
+    append_rows(seeds / "grade_bands.csv", "growth_2023,有,0")
+    append_rows(
+        seeds / "rubric_indicators.csv",
+        "growth_2023,growth,一级,二级,预算变动,growth,10,1,,标准",
+    )
+    append_rows(
+        seeds / "rubric_criteria.csv",
+        "growth_2023,growth,growth,1,10,step,budget_change_rate,,,0.1,above,0.01,1,whole,zero,zero,"
+        ",细则",
+    )
+
+
+def deliver_successions(landing: Path) -> None:
+    """Units that were renamed, merged and split, with their budgets of both years."""
+    budgets = {
+        2022: {"same": 100, "old": 100, "merged": 60, "gone": 40, "whole": 100, "half": 100},
+        2023: {"same": 110, "new": 120, "merged": 105, "part": 50, "half": 110},
+    }
+    for year, of_units in budgets.items():
+        units = [*of_units, *(["silent"] if year == 2022 else [])]
+        write(
+            landing / str(year) / "departments" / "continued.csv",
+            DEPARTMENTS + "".join(f"{u},{year},{u},department,,虚构市,\n" for u in units),
+        )
+        write(
+            landing / str(year) / "budgets" / "continued.csv",
+            "unit_code,fiscal_year,budget_line,initial_budget,adjusted_budget,executed,amount_unit\n"
+            + "".join(f"{u},{year},total,{amount},,,元\n" for u, amount in of_units.items()),
+        )
+    write(
+        landing / "2023" / "单位沿革" / "continued.csv",
+        "单位编码,预算年度,前身单位编码,沿革类型,依据\n"
+        "new,2023,old,更名,编办〔2023〕1 号\n"
+        "merged,2023,merged,合并,编办〔2023〕2 号\n"
+        "merged,2023,gone,merged,编办〔2023〕2 号\n"
+        "part,2023,whole,拆分,\n"
+        "half,2023,half,合并,\n"
+        "half,2023,silent,合并,\n",
+    )
+
+
 def add_measure(seeds: Path) -> None:
     """公用经费 per head: actual daily public-use expense over the staff in post."""
     append_rows(
@@ -193,17 +238,12 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
     folder = tmp_path_factory.mktemp("extended")
     run = copy_of_the_project(folder / "project")
     seeds = folder / "project" / "seeds"
-    for add in (add_rubric, add_measure, add_rivals, add_rollup, add_waivers):
+    for add in (add_rubric, add_growth, add_measure, add_rivals, add_rollup, add_waivers):
         add(seeds)
     landing = Generator(7, seeds).landing(folder / "landing", 2023, 200)
     year = landing / "2023"
     for path in (LANDING / "2023").glob("*.csv"):
-        header, *lines = path.read_text("utf-8").splitlines()
-        target = year / path.name
-        if not target.exists():
-            append_rows(target, header)
-        assert target.read_text("utf-8").splitlines()[0] == header
-        append_rows(target, *lines)
+        write(year / path.stem / "shipped.csv", path.read_bytes())
     append_rows(
         year / "unit_measures.csv",
         "unit_code,fiscal_year,measure_code,numerator,denominator",
@@ -212,6 +252,7 @@ def extended(tmp_path_factory: pytest.TempPathFactory) -> Extended:
     )
     deliver_printed(year)
     deliver_waived(year)
+    deliver_successions(landing)
     budgeted = {"item": "daily_public_use", "budgeted": 200, "amount_unit": "元"}
     paid = [payment(n, 10, amount, economic_code=CODE) for n, amount in ((91, 20), (92, 30))]
     tables = DETAILS | {
@@ -261,7 +302,7 @@ def test_a_rubric_and_measures_are_rows(extended: Extended) -> None:
         )
     }
     assert {key: found[key] for key in expected} == expected
-    assert sum(value is not None for value in expected.values()) > 300
+    assert sum(value is not None for value in expected.values()) > 250
     # The shipped rubrics come to what they came to without the new rows.
     assert {
         (unit, str(total))
@@ -282,13 +323,13 @@ def per_head(department: Department):  # type: ignore[no-untyped-def]
 
 
 def test_weighted_targets_rest_on_their_evidence(extended: Extended) -> None:
-    """Σ weight × value of the evidence is what is published, with weights and without."""
+    """Σ weight × value of the evidence is what is published, to its 14 decimals."""
     rows = extended.published.rows(
         f"""
         select
             m.unit_code, m.numerator, m.denominator,
-            sum(e.weight * e.value) filter (where e.role = 'numerator'),
-            sum(e.weight * e.value) filter (where e.role = 'denominator'),
+            cast(sum(e.weight * e.value) filter (where e.role = 'numerator') as decimal(38, 14)),
+            cast(sum(e.weight * e.value) filter (where e.role = 'denominator') as decimal(38, 14)),
             bool_or(e.column_name = 'weight')
         from fct_measures as m
         inner join fct_evidence as e using (unit_code, fiscal_year, measure_code)
@@ -301,6 +342,42 @@ def test_weighted_targets_rest_on_their_evidence(extended: Extended) -> None:
     assert {weighted for *_, weighted in rows} == {True, False}
     for unit, numerator, denominator, above, below, _ in rows:
         assert (numerator, denominator) == (above, below), unit
+
+
+def test_the_year_before_is_that_of_the_units_continued(extended: Extended) -> None:
+    published = extended.published
+    assert published.rows(
+        "select unit_code, cast(numerator as integer), cast(denominator as integer), status, score "
+        "from fct_measures inner join fct_indicator_scores using (unit_code, fiscal_year) "
+        "where fiscal_year = 2023 and measure_code = 'budget_change_rate' "
+        "and rubric_id = 'growth_2023' order by unit_code"
+    ) == [
+        ("half", None, None, "missing", None),
+        ("merged", 5, 100, "defined", 10),
+        ("new", 20, 100, "defined", 0),
+        ("part", None, None, "missing", None),
+        ("same", 10, 100, "defined", 10),
+    ]
+    # Whose cells they are; of what is missing, what was delivered of it.
+    assert published.rows(
+        "select unit_code, delivered_unit_code, delivered_year, cast(weight * value as integer), "
+        "source_file from fct_evidence where fiscal_year = 2023 and role = 'numerator' "
+        "and rubric_id = 'growth_2023' order by 1, 3 desc, 2"
+    ) == [
+        (unit, whose, year, value, f"{year}/budgets/continued.csv")
+        for unit, whose, year, value in (
+            ("half", "half", 2023, 110), ("half", "half", 2022, -100),
+            ("merged", "merged", 2023, 105), ("merged", "gone", 2022, -40),
+            ("merged", "merged", 2022, -60),
+            ("new", "new", 2023, 120), ("new", "old", 2022, -100),
+            ("part", "part", 2023, 50),
+            ("same", "same", 2023, 110), ("same", "same", 2022, -100),
+        )
+    ]  # fmt: skip
+    assert published.rows(
+        "select count(*) from fct_evidence where fiscal_year = 2023 "
+        "and delivered_unit_code != unit_code and rubric_id != 'growth_2023'"
+    ) == [(0,)]
 
 
 def test_a_rival_definition_is_rows(extended: Extended) -> None:

@@ -5,7 +5,8 @@ with measure_cells as (
 stated_cells as (
     select
         *,
-        fiscal_year as delivered_year
+        fiscal_year as delivered_year,
+        unit_code as delivered_unit_code
     from {{ ref('int_evidence__stated') }}
 ),
 
@@ -53,7 +54,7 @@ explained as (
     from all_cells
     left join corrected_records
         on
-            all_cells.unit_code = corrected_records.unit_code
+            all_cells.delivered_unit_code = corrected_records.unit_code
             and all_cells.delivered_year = corrected_records.fiscal_year
             and all_cells.table_name = corrected_records.table_name
             and all_cells.record_key = corrected_records.record_key
@@ -73,6 +74,8 @@ select
     cast(weight as decimal(28, 6)) as weight,
     cast(value as decimal(28, 10)) as value,
     delivered_value,
+    delivered_unit_code,
+    delivered_year,
     case when correction is not null then counted_value end as corrected_value,
     corrections['amount_unit'] as corrected_unit,
     correction,

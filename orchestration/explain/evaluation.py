@@ -33,7 +33,12 @@ class CannotExplain(Exception):
 
 @dataclass(frozen=True)
 class Cell:
-    """A delivered cell in one of its uses, as in fct_evidence; `counted` is weight × value."""
+    """A delivered cell in one of its uses, as in fct_evidence.
+
+    Attributes:
+        counted: weight × value.
+        predecessor: The unit that delivered it, where that is one that the department continues.
+    """
 
     role: str
     table_name: str
@@ -47,6 +52,7 @@ class Cell:
     corrected_value: str | None
     corrected_unit: str | None
     correction: str | None
+    predecessor: str | None
     source_file: str
     source_row: int
     source_sha256: str
@@ -585,6 +591,7 @@ class _Reader:
                 e.record_key, e.column_name, e.weight, e.value, e.delivered_value, e.amount_unit,
                 e.corrected_value, e.corrected_unit, e.correction, e.source_file, e.source_row,
                 e.source_sha256, e.load_id,
+                nullif(e.delivered_unit_code, e.unit_code) as predecessor,
                 strftime(timezone('UTC', l.loaded_at), '%Y-%m-%d %H:%M:%S UTC') as loaded_at
             from fct_evidence as e
             left join scores.audit.loads as l using (load_id)

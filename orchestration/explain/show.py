@@ -232,6 +232,12 @@ def delivered_text(cell: Cell) -> str:
     return f"{text} → {'（空）' if cell.corrected_value is None else cell.corrected_value + unit}"
 
 
+def place_text(cell: Cell) -> str:
+    """The file and row of a cell, and whose it is where that is a unit that is continued."""
+    whose = f"（前身 {cell.predecessor}）" if cell.predecessor else ""
+    return f"{cell.source_file}:{cell.source_row}{whose}"
+
+
 def counted_text(cell: Cell) -> str:
     """What a cell counts with: its value, times its weight where that is not 1."""
     if cell.counted is None or cell.weight == 1:
@@ -331,6 +337,7 @@ def to_html(evaluation: Evaluation, *, is_whole: bool) -> str:
         {f.__name__: f for f in (
             plain, fixed, signed, label, sum_text, basis_text, loss_text, printed_text,
             parameters_text, quotient_text, part_text, needed_text, delivered_text, counted_text,
+            place_text,
             largest, by_role, total, files, run_text, notes_text,
         )}
     )  # fmt: skip
@@ -473,7 +480,7 @@ def _show_cells(console: Any, cells: tuple[Cell, ...]) -> None:
                 _cell_name(cell),
                 delivered_text(cell),
                 counted_text(cell),
-                f"{cell.source_file}:{cell.source_row}",
+                place_text(cell),
             )
             if cell.correction:
                 corrections[cell.correction] = cell

@@ -17,7 +17,12 @@ cells as (
         unit_code,
         fiscal_year,
         input_no,
-        count(*) as cells_count,
+        -- One that delivered nothing, of several that are read together, is as an empty cell.
+        count(*) + coalesce(
+            max(units_count) filter (where units_count > 1)
+            - count(distinct delivered_unit_code) filter (where units_count > 1),
+            0
+        ) as cells_count,
         count(weight * value) as usable_cells_count,
         sum(weight * value) as weighted_sum
     from {{ ref('int_measures__cells') }}

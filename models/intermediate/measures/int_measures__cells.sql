@@ -16,8 +16,8 @@ inputs as (
         )
 ),
 
-run_years as (
-    select fiscal_year from {{ source('audit', 'run_years') }}
+units_read as (
+    select * from {{ ref('int_units__read') }}
 ),
 
 weights as (
@@ -33,9 +33,11 @@ weights as (
 )
 
 select
-    facts.unit_code,
-    run_years.fiscal_year,
-    facts.fiscal_year as delivered_year,
+    units_read.unit_code,
+    units_read.fiscal_year,
+    units_read.delivered_year,
+    units_read.delivered_unit_code,
+    units_read.units_count,
     inputs.measure_code,
     inputs.alternative,
     inputs.role,
@@ -65,7 +67,11 @@ inner join inputs
         facts.table_name = inputs.input_table
         and facts.fact = inputs.input_column
         and list_has_all(facts.attributes, inputs.record_terms)
-inner join run_years on facts.fiscal_year = run_years.fiscal_year + inputs.year_offset
+inner join units_read
+    on
+        facts.unit_code = units_read.delivered_unit_code
+        and facts.fiscal_year = units_read.delivered_year
+        and units_read.delivered_year - units_read.fiscal_year = inputs.year_offset
 left join weights
     on
         facts.load_id = weights.load_id
@@ -73,7 +79,7 @@ left join weights
         and inputs.weight_column = weights.fact
 where
     inputs.is_rival is not true
-    or (facts.unit_code, run_years.fiscal_year, inputs.measure_code) in (
+    or (units_read.unit_code, units_read.fiscal_year, inputs.measure_code) in (
         select (wanted.unit_code, wanted.fiscal_year, wanted.measure_code)
         from wanted_rivals as wanted
     )

@@ -58,6 +58,7 @@ used as (
         cells.record_key,
         cells.column_name,
         cells.delivered_year,
+        cells.delivered_unit_code,
         cells.is_rolled_up,
         cells.value,
         cells.delivered_value,
@@ -83,6 +84,7 @@ details as (
         used.unit_code,
         used.fiscal_year,
         used.delivered_year,
+        used.delivered_unit_code,
         used.rubric_id,
         used.indicator_code,
         used.criterion_code,
@@ -109,7 +111,7 @@ details as (
             and used.column_name = selected.summary_column
     inner join lines
         on
-            used.unit_code = lines.unit_code
+            used.delivered_unit_code = lines.unit_code
             and used.delivered_year = lines.fiscal_year
             and selected.table_name = lines.table_name
             and selected.fact = lines.fact
@@ -118,8 +120,8 @@ details as (
 )
 
 {%- set columns = [
-    'unit_code', 'fiscal_year', 'delivered_year', 'rubric_id', 'indicator_code', 'criterion_code',
-    'measure_code', 'role', 'table_name', 'record_key', 'column_name', 'value', 'delivered_value',
+    'unit_code', 'fiscal_year', 'delivered_year', 'delivered_unit_code', 'rubric_id',
+    'indicator_code', 'criterion_code', 'measure_code', 'role', 'table_name', 'record_key', 'column_name', 'value', 'delivered_value',
     'corrections', 'amount_unit', 'source_file', 'source_sha256', 'source_row', 'load_id',
     'measure_status', 'weight',
 ] | join(',\n    ') %}
