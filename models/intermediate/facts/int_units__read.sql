@@ -26,7 +26,7 @@ steps as (
         steps.delivered_year - 1 as delivered_year,
         coalesce(successions.predecessor_unit_code, steps.delivered_unit_code)
             as delivered_unit_code,
-        steps.is_comparable and successions.kind is distinct from 'split' as is_comparable
+        steps.is_comparable and coalesce(successions.kind, '') != 'split' as is_comparable
     from steps
     left join successions
         on
@@ -35,16 +35,10 @@ steps as (
     where
         steps.delivered_year - steps.fiscal_year
         > (select least(-1, min(inputs.year_offset)) from inputs)
-)
+),
 
--- Where one of them was split nobody can say what of it goes on: none is read.
-select
-    unit_code,
-    fiscal_year,
-    delivered_year,
-    delivered_unit_code,
-    count(*) over (partition by unit_code, fiscal_year, delivered_year) as units_count
-from (
+-- Several ways may lead to the same unit.
+distinct_units as (
     select
         unit_code,
         fiscal_year,
@@ -54,4 +48,13 @@ from (
     from steps
     group by unit_code, fiscal_year, delivered_year, delivered_unit_code
 )
+
+-- Where one of them was split nobody can say what of it goes on: none is read.
+select
+    unit_code,
+    fiscal_year,
+    delivered_year,
+    delivered_unit_code,
+    count(*) over (partition by unit_code, fiscal_year, delivered_year) as units_count
+from distinct_units
 qualify bool_and(is_comparable) over (partition by unit_code, fiscal_year, delivered_year)
