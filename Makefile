@@ -17,7 +17,7 @@ run: .venv/run.installed  ## load landing, or the example in data/landing, build
 	@$(BIN)/jixiao run
 
 test: lint  ## lint, dbt unit tests, pytest, end-to-end builds
-	@$(BIN)/pytest -n auto --dist loadfile
+	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 unit: .venv/dev.installed  ## the tests that build nothing, in a minute
 	@$(BIN)/pytest -n auto -m "not builds"

@@ -155,19 +155,24 @@ def invoke(
         dbt's own result.
     """
     with _environment(database):
+        from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
-        return dbtRunner(manifest=manifest, callbacks=callbacks).invoke(
-            [
-                *arguments,
-                *("--log-level", "none", "--log-level-file", "none"),
-                *("--project-dir", str(PROJECT_DIR)),
-                *("--profiles-dir", str(PROJECT_DIR)),
-                *("--target", TARGET),
-                *("--target-path", str(target)),
-                *("--log-path", str(target)),
-            ]
-        )
+        try:
+            return dbtRunner(manifest=manifest, callbacks=callbacks).invoke(
+                [
+                    *arguments,
+                    *("--log-level", "none", "--log-level-file", "none"),
+                    *("--project-dir", str(PROJECT_DIR)),
+                    *("--profiles-dir", str(PROJECT_DIR)),
+                    *("--target", TARGET),
+                    *("--target-path", str(target)),
+                    *("--log-path", str(target)),
+                ]
+            )
+        finally:
+            # dbt keeps the file open from node to node; whoever comes next must find it free.
+            DuckDBConnectionManager.close_all_connections()
 
 
 @contextmanager

@@ -35,7 +35,7 @@ YEARS = dg.TimeWindowPartitionsDefinition(
 # Measures, rubrics and what each criterion is taken from are there before the checks, so that a
 # rule may compare with them.
 MEASURED = (
-    "+int_criteria__valued +int_reconciliation__figures_explained fqn:jixiao.intermediate.rubrics"
+    "+int_criteria__awarded +int_reconciliation__figures_explained fqn:jixiao.intermediate.rubrics"
 )
 # By name, as a path would be looked for below the folder that the command is run in.
 DELIVERED = f"fqn:jixiao.staging resource_type:seed {MEASURED}"

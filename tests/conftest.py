@@ -72,10 +72,12 @@ _may_build = False
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what builds, so that the rest can be run by itself."""
+    """Mark what builds, so that the rest can be run by itself, and have the longest files first."""
     for item in items:
         if BUILDING & {*getattr(item, "fixturenames", ())}:
             item.add_marker(pytest.mark.builds)
+    building = {item.path for item in items if item.get_closest_marker("builds")}
+    items.sort(key=lambda item: item.path not in building)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

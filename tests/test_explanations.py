@@ -19,7 +19,8 @@ from tests.conftest import Published
 from tests.reference import read
 
 MODELS = (
-    "int_points__band int_points__linear int_points__step int_criteria__scored int_criteria__shown"
+    "int_points__band int_points__linear int_points__step int_criteria__awarded "
+    "int_criteria__scored int_criteria__shown"
 )
 RUBRIC = "nanshan_2023"
 MEASURE = {"ratio": "budget_execution_rate", "count": "unfinished_key_tasks"}

@@ -63,11 +63,15 @@ def test_columns_are_followed_to_their_parents(told: Told) -> None:
     scores = told.columns("marts", "fct_criterion_scores")
     assert scores["points_awarded"] == {("intermediate/int_criteria__explained", "points_awarded")}
     assert scores["measure_value"] == {("intermediate/int_criteria__explained", "value")}
-    # What a method gives, or an assessor; basis and blocked departments decide which.
-    valued = "intermediate/int_criteria__valued"
+    awarded = "intermediate/int_criteria__awarded"
     assert told.columns("intermediate", "int_criteria__scored")["points_awarded"] == {
-        *((f"intermediate/int_points__{method}", "points") for method in ("linear", "band", "step")),
+        (awarded, "points_awarded"),
         ("intermediate/int_departments__blocked", "unit_code"),
+    }
+    # What a method gives, or an assessor; the basis decides which.
+    valued = "intermediate/int_criteria__valued"
+    assert told.columns(*awarded.split("/"))["points_awarded"] == {
+        *((f"intermediate/int_points__{method}", "points") for method in ("linear", "band", "step")),
         *(
             (valued, column)
             for column in (

@@ -101,6 +101,17 @@ def test_the_queries_give_what_the_page_shows(
             assert holds(lines(out), lines(expected)), out
 
 
+def test_an_assessment_that_a_choice_passes_over_is_told(followed: Followed) -> None:
+    assert followed.published.rows(
+        "select record_key, message_zh from fct_findings where rule_id = 'assessment_used'"
+    ) == [
+        (
+            "criterion_code=praised_by_ministry",
+            "2024 EX-01 assessments praised_by_ministry：评定值 0 未被使用：择一计分，另一项得分更高",
+        )
+    ]
+
+
 def test_the_rubric_is_printed_as_the_page_shows(followed: Followed) -> None:
     ((_, text),) = blocks(section("Lay it beside the printed table"))
     command, _, expected = text.partition("\n")
