@@ -8,7 +8,7 @@ import csv
 import math
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
@@ -259,19 +259,25 @@ class Details:
 
 
 class Department:
-    """One department's delivered rows of a year, with its measures."""
+    """One department's delivered rows of a year, with its measures.
 
-    def __init__(self, tables: dict[str, list[Row]], before: dict[str, list[Row]]) -> None:
-        self.tables, self.before = tables, before
-        self.details, self.details_before = Details(tables), Details(before)
+    Attributes:
+        before: The units of the year before that it continues, itself by default; none where one of
+            them was split.
+    """
 
-    def records(self, table: str, *, last_year: bool = False) -> list[dict[str, Any]]:
+    def __init__(
+        self, tables: dict[str, list[Row]], before: Iterable[dict[str, list[Row]]] = ()
+    ) -> None:
+        self.tables, self.details = tables, Details(tables)
+        self.before = [Department(each) for each in before]
+
+    def records(self, table: str) -> list[dict[str, Any]]:
         """A table's records; where a cell was not delivered, what the details come to."""
-        delivered = (self.before if last_year else self.tables)[table]
-        details = self.details_before if last_year else self.details
+        delivered = self.tables[table]
         found: list[dict[str, Any]] = [dict(row) for row in delivered]
         key = KEYS.get(table, "")
-        for (of_table, code, column), value in details.cells.items():
+        for (of_table, code, column), value in self.details.cells.items():
             if of_table != table:
                 continue
             mine = [record for record in found if not key or record[key] == code]
@@ -283,13 +289,25 @@ class Department:
                 record[column] = record.get(column) or value
         return found
 
-    def cell(
-        self, table: str, column: str, *, last_year: bool = False, **key: str
-    ) -> Fraction | None:
-        for record in self.records(table, last_year=last_year):
+    def cell(self, table: str, column: str, **key: str) -> Fraction | None:
+        for record in self.records(table):
             if all(record[k] == v for k, v in key.items()):
                 return number(record, column)
         return None
+
+    def _three_public_change(self) -> Measure:
+        for items in (("three_public",), THREE_PUBLIC):
+            budgeted = ("public_expenses", "budgeted", "item", items)
+            now, before = self.total(*budgeted), [unit.total(*budgeted) for unit in self.before]
+            if before and None not in (now, *before):
+                last = sum(before, ZERO)
+                return quotient(now - last, last)
+        return Measure(MISSING)
+
+    def cell_before(self, table: str, column: str, **key: str) -> Fraction | None:
+        """Σ over the units that it continues, all of which must have delivered the cell."""
+        cells = [unit.cell(table, column, **key) for unit in self.before]
+        return None if not cells or None in cells else sum(cells, ZERO)
 
     def total(
         self, table: str, column: str, key: str = "", among: tuple[str, ...] = ()
@@ -340,7 +358,7 @@ class Department:
                 self.total("petitions", "replied_on_time"), self.total("petitions", "received")
             ),
         }
-        last = b("total", "initial_budget", last_year=True)
+        last = self.cell_before("budgets", "initial_budget", budget_line="total")
         found["budget_change_rate"] = quotient(
             None if None in (initial, last) else initial - last, last
         )
@@ -361,6 +379,7 @@ class Department:
         found["three_public_control_rate"] = self._total_or_parts(
             "public_expenses", "item", "three_public", THREE_PUBLIC, ("actual", "budgeted")
         )
+        found["three_public_change_rate"] = self._three_public_change()
         off = self.cell("staffing", "actual", staff_category="off_establishment")
         on = self.total("staffing", "actual", "staff_category", ESTABLISHMENT)
         found["off_establishment_rate"] = quotient(off, None if None in (on, off) else on + off)
@@ -479,7 +498,19 @@ def departments(landing: Path, year: int) -> dict[str, Department]:
                 tables[y][row["unit_code"]][path.stem].append(row)
         for rows in tables[y].values():
             correct(rows)
-    return {unit: Department(rows, tables[year - 1][unit]) for unit, rows in tables[year].items()}
+    return {
+        unit: Department(
+            rows, [tables[year - 1][each] for each in continued(unit, rows["unit_successions"])]
+        )
+        for unit, rows in tables[year].items()
+    }
+
+
+def continued(unit: str, successions: list[Row]) -> list[str]:
+    """The units of the year before whose cells count."""
+    if any(row["kind"] == "split" for row in successions):
+        return []
+    return [row["predecessor_unit_code"] for row in successions] or [unit]
 
 
 def correct(tables: dict[str, list[Row]]) -> None:

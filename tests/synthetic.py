@@ -34,6 +34,8 @@ class Generator:
         for number in range(departments):
             for table, row in self.with_details(self.department(number), year):
                 rows[table].append({"unit_code": f"syn-{number:05}", "fiscal_year": year, **row})
+        if (folder / str(year - 1)).exists():
+            rows["unit_successions"] += self.successions(year, departments)
         target = folder / str(year)
         target.mkdir(parents=True)
         for table, records in rows.items():
@@ -43,6 +45,21 @@ class Generator:
                 writer.writeheader()
                 writer.writerows(records)
         return folder
+
+    def successions(self, year: int, departments: int) -> Iterator[dict[str, Cell]]:
+        """Some continue one or several units of the year before, which nobody else continues."""
+        r = self.random
+        free = r.sample(range(departments), departments)
+        for number in r.sample(range(departments), departments // 3):
+            kind, *more = r.choice(["renamed", "split", "merged", "merged merged"]).split()
+            for each in (kind, *more):
+                yield {
+                    "unit_code": f"syn-{number:05}",
+                    "fiscal_year": year,
+                    "predecessor_unit_code": f"syn-{free.pop():05}",
+                    "kind": each,
+                    "basis": "",
+                }
 
     def maybe(self, value: Cell, gap: float = 0.05) -> Cell:
         """The value, or now and then an empty cell."""

@@ -1,5 +1,6 @@
 """How an explained score is shown: for a terminal, as JSON, and as a page."""
 
+import csv
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -20,46 +21,17 @@ from orchestration.explain.evaluation import (
     exact_sum,
     with_parts,
 )
+from orchestration.project import SEEDS_DIR
 
 SHOWN_CELLS = 20
 TEMPLATES = Path(__file__).resolve().parent
-LABELS = {
-    # methods
-    "linear": "按比例",
-    "band": "分档",
-    "step": "逐项扣分",
-    "assessed": "评定",
-    "veto": "一票否决",
-    # basis
-    "computed": "计算",
-    "default": "默认",
-    "missing": "缺少",
-    "withheld": "暂不计分",
-    "excluded": "不适用",
-    "not_chosen": "未选取",
-    # status of a measure
-    "defined": "有值",
-    "undefined": "0 ÷ 0，无值",
-    "unbounded": "分母为 0",
-    # status of an evaluation
-    "scored": "已评分",
-    "incomplete": "资料不全",
-    "blocked": "未通过数据规则",
-    # roles
-    "official": "正式",
-    "comparison": "对照",
-    "numerator": "分子",
-    "denominator": "分母",
-    "assessment": "评定",
-    "reported": "自评",
-    # verdicts
-    "match": "一致",
-    "mismatch": "不一致",
-    "not_computable": "无法计算",
-    # severity
-    "critical": "严重",
-    "warning": "警告",
-    # parameters of the methods
+# Columns whose codes are shown with their labels, as seeds/code_labels.csv calls them.
+LABELLED = (
+    "method", "basis", "fct_measures.status", "fct_evaluations.status", "rubric_role", "role",
+    "verdict", "severity",
+)  # fmt: skip
+# Parameters of the methods.
+PARAMETERS = {
     "full_mark_at": "满分值",
     "over_target": "超过满分值时",
     "threshold": "阈值",
@@ -71,6 +43,18 @@ LABELS = {
     "when_unbounded": "分母为 0 时",
     "choice": "择一组",
 }
+
+
+def _labels() -> dict[str, str]:
+    """The Chinese labels of codes and parameters."""
+    with (SEEDS_DIR / "code_labels.csv").open(encoding="utf-8", newline="") as stream:
+        labels = {
+            r["code"]: r["label_zh"] for r in csv.DictReader(stream) if r["domain"] in LABELLED
+        }
+    return labels | PARAMETERS
+
+
+LABELS = _labels()
 
 
 def plain(number: Decimal | int | None) -> str:

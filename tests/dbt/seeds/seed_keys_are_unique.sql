@@ -25,6 +25,7 @@
     ('figure_variants', ['variant_code']),
     ('figure_variants', ['sort_order']),
     ('explanation_patterns', ['pattern_code']),
+    ('code_labels', ['domain', 'code']),
 ] %}
 
 with repeated as (
