@@ -13,6 +13,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from orchestration import ledger
 from orchestration.landing import cells
 from orchestration.landing.contract import Column, landing_contract
+from orchestration.plain import plain_sql
 
 FOLDER = Path(__file__).parent
 Stage = Literal["delivered", "waivers", "marts"]
@@ -135,6 +136,7 @@ def _environment(entries: list[dict[str, Any]]) -> Environment:
         percentages=_columns(lambda column: column.is_percent),
         numbers=_columns(lambda column: column.is_number),
         run_date=ledger.RUN_DATE,
+        plain=plain_sql,
         visible=cells.visible,
         looks_like=cells.looks_like,
         delivered=[entry for entry in entries if entry["stage"] == "delivered"],

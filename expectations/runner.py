@@ -12,6 +12,7 @@ from expectations.rules import Rule, Stage, rules
 from orchestration import audit, duck
 from orchestration.landing.cells import visible
 from orchestration.ledger import RUN_DATE
+from orchestration.plain import plain_sql
 
 # SQL for the record that a message speaks of, which its text opens with.
 PLACE = visible(
@@ -195,14 +196,9 @@ def _findings(con: duckdb.DuckDBPyConnection, rule: Rule) -> str:
 
 def _shown(name: str, kind: str) -> str:
     """A value as people write it: 24,106,400 and 0.5, not 24106400.00."""
-    column = f'"{name}"'
-    text = f"cast({column} as varchar)"
-    if kind.startswith("DECIMAL"):
-        whole, decimals = (f"split_part({text}, '.', {part})" for part in (1, 2))
-        text = (
-            f"if({column} < 0, '-', '') || format('{{:,}}', abs(cast({whole} as hugeint)))"
-            f" || coalesce('.' || nullif(rtrim({decimals}, '0'), ''), '')"
-        )
+    column = duck.name(name)
+    is_decimal = kind.startswith("DECIMAL")
+    text = plain_sql(column, grouped=True) if is_decimal else f"cast({column} as varchar)"
     return f"coalesce({text}, '—')"
 
 

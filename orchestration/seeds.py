@@ -13,6 +13,7 @@ from typing import Any
 
 import yaml
 
+from orchestration.plain import plain
 from orchestration.project import DBT_PROJECT_FILE, SEEDS_DIR
 
 # A whole quoted cell, and nothing that only begins as one.
@@ -235,11 +236,11 @@ def _decimal(cell: str, digits: int, decimals: int) -> str | None:
     if rounded != number:
         return (
             f"{decimals} decimals at most, further ones would be rounded away; "
-            f"write {_written(rounded)}"
+            f"write {plain(rounded, grouped=False)}"
         )
     if NUMBER.fullmatch(cell):
         return None
-    return f"a number, as 0.9; write {_written(number)}"
+    return f"a number, as 0.9; write {plain(number, grouped=False)}"
 
 
 def _meant(cell: str) -> Decimal | None:
@@ -250,11 +251,6 @@ def _meant(cell: str) -> Decimal | None:
     except InvalidOperation:
         return None
     return (number / 100 if "%" in text else number) if number.is_finite() else None
-
-
-def _written(number: Decimal) -> str:
-    text = f"{number:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _is_invisible(character: str) -> bool:

@@ -21,6 +21,7 @@ from orchestration.explain.evaluation import (
     exact_sum,
     with_parts,
 )
+from orchestration.plain import plain as as_written
 from orchestration.project import SEEDS_DIR
 
 SHOWN_CELLS = 20
@@ -58,11 +59,8 @@ LABELS = _labels()
 
 
 def plain(number: Decimal | int | None) -> str:
-    """A number as people write it, all its decimals and no more; a dash for none."""
-    if number is None:
-        return "—"
-    text = f"{number:,f}" if isinstance(number, Decimal) else f"{number:,}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+    """A number as people write it; a dash for none."""
+    return "—" if number is None else as_written(number)
 
 
 def fixed(number: Decimal | None, decimals: int) -> str:

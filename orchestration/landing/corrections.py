@@ -8,8 +8,10 @@ from difflib import get_close_matches
 
 import duckdb
 
+from orchestration import duck
 from orchestration.landing.cells import typed_select
 from orchestration.landing.contract import Column, Table, landing_contract
+from orchestration.plain import plain_sql
 
 COLUMN = {"corrections": "map(varchar, varchar)"}
 LISTED_KEYS = 10
@@ -253,8 +255,8 @@ def _shown(table: Table, name: str) -> str:
 
 
 def _plain(column: Column) -> str:
-    text = f'cast("{column.name}" as varchar)'
-    return f"rtrim(rtrim({text}, '0'), '.')" if column.data_type.startswith("decimal") else text
+    cell = duck.name(column.name)
+    return plain_sql(cell) if column.data_type.startswith("decimal") else f"cast({cell} as varchar)"
 
 
 def _refuse(con: duckdb.DuckDBPyConnection, found: str) -> bool:
