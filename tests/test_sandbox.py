@@ -7,6 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from dbt.adapters.duckdb.connections import DuckDBConnectionManager
 from dbt.cli.main import dbtRunner
 
 from orchestration import dbt, sandbox
@@ -18,13 +19,17 @@ pytestmark = pytest.mark.builds
 
 
 def by_hand(*arguments: str) -> Any:
-    """What `dbt …` comes to, with the parsing saved."""
-    return dbtRunner(manifest=dbt.parsed()[0]).invoke(
-        [
-            *(*arguments, "--project-dir", str(PROJECT_DIR), "--profiles-dir", str(PROJECT_DIR)),
-            *("--target-path", os.environ["JIXIAO_TARGET"], "--log-level-file", "none"),
-        ]
-    )
+    """What `dbt …` comes to, with the parsing saved; a process that ends lets go of the file."""
+    try:
+        return dbtRunner(manifest=dbt.parsed()[0]).invoke(
+            [
+                *(*arguments, "--project-dir", str(PROJECT_DIR)),
+                *("--profiles-dir", str(PROJECT_DIR), "--log-level-file", "none"),
+                *("--target-path", os.environ["JIXIAO_TARGET"]),
+            ]
+        )
+    finally:
+        DuckDBConnectionManager.close_all_connections()
 
 
 def marts(year: int | None = None) -> dict[str, list[tuple[Any, ...]]]:
