@@ -24,6 +24,8 @@ select
     cast(evaluations.points_default as decimal(9, 4)) as points_default,
     cast(evaluations.points_missing as decimal(9, 4)) as points_missing,
     evaluations.status_reason,
-    cast(evaluations.points_excluded as decimal(9, 4)) as points_excluded
+    cast(evaluations.points_excluded as decimal(9, 4)) as points_excluded,
+    cast(evaluations.peers_count as integer) as peers_count,
+    evaluations.district_percentile
 from evaluations
 left join reported using (unit_code, fiscal_year, rubric_id)

@@ -2,20 +2,12 @@ with assigned as (
     select * from {{ ref('int_rubrics__assigned') }}
 ),
 
-indicators as (
-    select * from {{ ref('int_indicators__scored') }}
+totals as (
+    select * from {{ ref('int_evaluations__totalled') }}
 ),
 
 criteria as (
     select * from {{ ref('int_criteria__scored') }}
-),
-
-rubrics as (
-    select * from {{ ref('int_rubrics__defined') }}
-),
-
-rubric_indicators as (
-    select * from {{ ref('int_rubrics__indicators') }}
 ),
 
 measures as (
@@ -24,54 +16,6 @@ measures as (
 
 blocked as (
     select * from {{ ref('int_departments__blocked') }}
-),
-
-grade_bands as (
-    select * from {{ ref('int_rubrics__grades') }}
-),
-
-summed as (
-    select
-        indicators.unit_code,
-        indicators.fiscal_year,
-        indicators.rubric_id,
-        any_value(rubrics.score_decimals) as score_decimals,
-        any_value(rubrics.total_points) as total_points,
-        bool_and(indicators.score is not null or indicators.is_excluded) as is_whole,
-        sum(indicators.score) as score,
-        sum(if(indicators.is_excluded, 0, indicators.points_possible)) as points_counted,
-        sum(if(indicators.is_excluded, indicators.points_possible, 0)) as points_excluded,
-        string_agg(rubric_indicators.level3, '、' order by rubric_indicators.sort_order) filter (
-            where indicators.is_excluded
-        ) as excluded_zh
-    from indicators
-    inner join rubrics using (rubric_id)
-    left join rubric_indicators using (rubric_id, indicator_code)
-    group by indicators.unit_code, indicators.fiscal_year, indicators.rubric_id
-),
-
--- What is not applicable counts neither way: the other indicators stand for the whole.
-totals as (
-    select
-        *,
-        case
-            when not is_whole or points_counted = 0 then null
-            when points_excluded = 0 then score
-            else
-                {{ round_to(
-                    quotient('score * total_points', 'points_counted', scale=18), 'score_decimals'
-                ) }}
-        end as total_score,
-        case
-            when points_excluded = 0 then null
-            when points_counted = 0 then '无适用指标'
-            else
-                format(
-                    '不适用：{}；总分按 {} ÷ {} 折算', excluded_zh,
-                    {{ plain_text('total_points') }}, {{ plain_text('points_counted') }}
-                )
-        end as excluded_reason
-    from summed
 ),
 
 by_basis as (
@@ -92,18 +36,6 @@ by_basis as (
     group by criteria.unit_code, criteria.fiscal_year, criteria.rubric_id
 ),
 
-graded as (
-    select
-        totals.unit_code,
-        totals.fiscal_year,
-        totals.rubric_id,
-        max_by(grade_bands.grade, grade_bands.lower) as grade
-    from totals
-    inner join grade_bands
-        on totals.rubric_id = grade_bands.rubric_id and totals.total_score >= grade_bands.lower
-    group by totals.unit_code, totals.fiscal_year, totals.rubric_id
-),
-
 scored as (
     select
         assigned.unit_code,
@@ -112,13 +44,13 @@ scored as (
         assigned.rubric_role,
         assigned.city,
         assigned.district,
-        graded.grade,
+        totals.grade,
         by_basis.points_computed,
         by_basis.points_assessed,
         by_basis.points_default,
         by_basis.points_missing,
         totals.points_excluded,
-        cast(totals.total_score as decimal(9, 4)) as total_score,
+        totals.total_score,
         case
             when blocked.unit_code is not null then 'blocked'
             when totals.total_score is null then 'incomplete'
@@ -129,8 +61,25 @@ scored as (
     from assigned
     left join totals using (unit_code, fiscal_year, rubric_id)
     left join by_basis using (unit_code, fiscal_year, rubric_id)
-    left join graded using (unit_code, fiscal_year, rubric_id)
     left join blocked using (unit_code, fiscal_year)
+),
+
+-- Peers are the others of the same place, year, rubric and status.
+placed as (
+    select
+        *,
+        count(*) over peers - 1 as others_count,
+        rank() over best_first as place,
+        rank() over worst_first - 1 as lower_count
+    from scored
+    window
+        peers as (partition by city, district, fiscal_year, rubric_id, status),
+        best_first as (
+            partition by city, district, fiscal_year, rubric_id, status order by total_score desc
+        ),
+        worst_first as (
+            partition by city, district, fiscal_year, rubric_id, status order by total_score asc
+        )
 )
 
 select
@@ -147,11 +96,8 @@ select
     points_default,
     points_missing,
     points_excluded,
-    case
-        when status = 'scored'
-            then rank() over (
-                partition by city, district, fiscal_year, rubric_id, status
-                order by total_score desc
-            )
-    end as district_rank
-from scored
+    if(status = 'scored', place, null) as district_rank,
+    if(status = 'scored', others_count, null) as peers_count,
+    if(status = 'scored', {{ quotient('lower_count', 'others_count') }}, null)
+        as district_percentile
+from placed
