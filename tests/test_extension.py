@@ -323,13 +323,13 @@ def per_head(department: Department):  # type: ignore[no-untyped-def]
 
 
 def test_weighted_targets_rest_on_their_evidence(extended: Extended) -> None:
-    """Σ weight × value of the evidence is what is published, to its 14 decimals."""
+    """Σ weight × value of the evidence is what is published, to the last digit."""
     rows = extended.published.rows(
         f"""
         select
             m.unit_code, m.numerator, m.denominator,
-            cast(sum(e.weight * e.value) filter (where e.role = 'numerator') as decimal(38, 14)),
-            cast(sum(e.weight * e.value) filter (where e.role = 'denominator') as decimal(38, 14)),
+            cast(sum(e.weight * e.value) filter (where e.role = 'numerator') as decimal(38, 16)),
+            cast(sum(e.weight * e.value) filter (where e.role = 'denominator') as decimal(38, 16)),
             bool_or(e.column_name = 'weight')
         from fct_measures as m
         inner join fct_evidence as e using (unit_code, fiscal_year, measure_code)

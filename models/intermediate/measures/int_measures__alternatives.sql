@@ -96,8 +96,8 @@ select
     fiscal_year,
     measure_code,
     alternative,
-    cast(numerator_sum as decimal(38, 14)) as numerator_sum,
-    cast(denominator_sum as decimal(38, 14)) as denominator_sum
+    cast(numerator_sum as decimal(38, 16)) as numerator_sum,
+    cast(denominator_sum as decimal(38, 16)) as denominator_sum
 from by_alternative
 qualify row_number() over (
     partition by unit_code, fiscal_year, measure_code

@@ -16,7 +16,7 @@ signed as (
         case
             when measures.quotient = 'absolute' and alternatives.numerator_sum < 0 then -1 else 1
         end as numerator_sign,
-        cast(alternatives.numerator_sum * numerator_sign as decimal(38, 14)) as numerator
+        cast(alternatives.numerator_sum * numerator_sign as decimal(38, 16)) as numerator
     from alternatives
     inner join measures using (measure_code)
 )
@@ -29,6 +29,6 @@ select
     numerator_sign,
     numerator,
     denominator,
-    {{ quotient('numerator', 'denominator') }} as value,
+    {{ quotient_of_sums('numerator', 'denominator') }} as value,
     {{ measure_status('numerator', 'denominator') }} as status
 from signed

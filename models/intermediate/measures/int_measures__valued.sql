@@ -20,7 +20,7 @@ parts as (
         inputs.measure_code,
         inputs.role,
         base.status,
-        cast(inputs.weight * least(base.value, inputs.cap) as decimal(38, 14)) as part
+        cast(inputs.weight * least(base.value, inputs.cap) as decimal(38, 16)) as part
     from inputs
     inner join base on inputs.input_measure = base.measure_code
 ),
@@ -53,14 +53,14 @@ formed as (
                 when summed.status_of_parts is not null then null
                 when measures.quotient = 'absolute' then abs(summed.numerator_sum)
                 else summed.numerator_sum
-            end as decimal(38, 14)
+            end as decimal(38, 16)
         ) as numerator,
         cast(
             case
                 when summed.status_of_parts is not null then null
                 when measures.quotient = 'mean' then summed.numerator_count
                 else coalesce(summed.denominator_sum, 1)
-            end as decimal(38, 14)
+            end as decimal(38, 16)
         ) as denominator
     from summed
     inner join measures using (measure_code)
@@ -73,7 +73,7 @@ derived as (
         measure_code,
         numerator,
         denominator,
-        {{ quotient('numerator', 'denominator') }} as value,
+        {{ quotient_of_sums('numerator', 'denominator') }} as value,
         coalesce(status_of_parts, {{ measure_status('numerator', 'denominator') }}) as status
     from formed
 )
