@@ -50,18 +50,23 @@ def test_a_second_year_changes_nothing_in_the_first(
 
 
 def test_loading_a_year_again_replaces_it(landing: Path, published: Published) -> None:
-    """Its marts gain the columns that those of an older version lack."""
+    """Its marts gain the columns and decimals that those of an older version lack."""
     query = "select item_code, location, explained_by from fct_reconciliation order by all"
     before, first = published.rows(query), published.tables()
     (state,) = (published.warehouse / "states").iterdir()
     with duckdb.connect(str(state)) as con:
         con.execute("alter table marts.fct_reconciliation drop column explained_by")
+        con.execute("alter table marts.fct_measures alter numerator type decimal(38, 14)")
     # As an older version published it.
     (published.warehouse / "chain" / f"{state.stem}.json").unlink()
     chain.seal(published.warehouse, state.stem, "older", None)
     chain.record(published.warehouse, state.stem)
     assert build(landing, published.warehouse) == {2023: []}
     assert published.rows(query) == before
+    assert published.rows(
+        "select data_type from duckdb_columns() "
+        "where table_name = 'fct_measures' and column_name = 'numerator'"
+    ) == [("DECIMAL(38,16)",)]
     del first["fct_reconciliation"]
     assert published.tables().items() >= first.items()
 
