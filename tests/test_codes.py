@@ -1,7 +1,6 @@
 """Every code that a column of the landing contract or of a mart may hold has its label, in one place."""
 
 from collections import defaultdict
-from pathlib import Path
 
 import pytest
 import yaml
@@ -78,7 +77,3 @@ def test_a_label_stands_for_one_thing() -> None:
     for domain, labels in LABELS.items():
         if domain != "amount_unit":  # 元 and yuan are one
             assert len(set(labels.values())) == len(labels), domain
-
-
-def test_the_seed_is_described() -> None:
-    assert "code_labels" in Path(SEEDS_DIR / "seeds.yml").read_text("utf-8")

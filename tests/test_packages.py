@@ -18,6 +18,7 @@ import pytest
 from orchestration.project import PROJECT_DIR
 
 SCRIPT = PROJECT_DIR / "requirements" / "packages.py"
+# Nobody listens there, and the name and password are made up: they may not be shown.
 NOWHERE = "http://me:secret@127.0.0.1:9/simple"
 
 
@@ -45,7 +46,7 @@ def packages(monkeypatch: pytest.MonkeyPatch) -> Any:
     ("listed", "variables", "options"),
     [
         ("", {}, []),
-        ("global.index-url='https://a/simple'", {"UV_DEFAULT_INDEX": "https://a/simple"}, []),
+        ("global.index-url='https://a'", {"UV_DEFAULT_INDEX": "https://a"}, []),
         (
             ":env:.index-url='https://env'\nglobal.index-url='https://a'\ninstall.index-url='https://b'",
             {"UV_DEFAULT_INDEX": "https://env"},

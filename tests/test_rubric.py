@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration import cli
+from orchestration.explain.evaluation import Band
 from orchestration.project import SEEDS_DIR
 from orchestration.rubric import read, show
 from orchestration.rubric.words import METHODS, applies, meaning
@@ -37,11 +38,11 @@ def criterion(
     )
 
 
-def band(text: str) -> read.Band:
+def band(text: str) -> Band:
     found = re.fullmatch(r"([\[(])(\S*),(\S*)([\])])(?: (\S+?)(?:\.\.(\S+))?)?", text.strip())
     assert found
     opens, lower, upper, closes, points, upper_points = found.groups()
-    return read.Band(
+    return Band(
         D(lower) if lower else None, opens == "[", D(upper) if upper else None, closes == "]",
         D(points) if points else None, D(upper_points) if upper_points else None,
     )  # fmt: skip

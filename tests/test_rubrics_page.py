@@ -107,7 +107,7 @@ def test_an_assessment_that_a_choice_passes_over_is_told(followed: Followed) -> 
     ) == [
         (
             "criterion_code=praised_by_ministry",
-            "2024 EX-01 assessments praised_by_ministry：评定值 0 未被使用：择一计分，另一项得分更高",
+            "2024 EX-01 assessments praised_by_ministry：评定值 0 未被使用：择一计分，计入的是另一项",
         )
     ]
 

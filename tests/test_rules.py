@@ -489,6 +489,15 @@ CASES = [
                                                executed="1100")]},
            "budgets total：决算支出数 1,100,000 元 与上年决算支出数 1,100 元 相差 1000 倍以上，"
            "疑似金额单位（元、万元）混用"),
+    # The sum of two amounts as large as any, which none is.
+    breaks("unit_mixup", {
+        **CONTINUES_TWO,
+        "2022/budgets": [
+            put(TOTAL, initial_budget="9000000000000000", adjusted_budget="", executed=""),
+            new(unit_code="p{number:03}", budget_line="total", initial_budget="9000000000000000",
+                amount_unit="元")]},
+           "budgets total：年初预算数 1,000,000 元 与上年年初预算数 18,000,000,000,000,000 元 "
+           "相差 1000 倍以上，疑似金额单位（元、万元）混用"),
     breaks("known_predecessor", {
         "unit_successions": [new(predecessor_unit_code="p{number:03}", kind="renamed"),
                              new(predecessor_unit_code="u{number:03}", kind="merged")]},

@@ -118,7 +118,7 @@ class Measure:
 
 @dataclass(frozen=True)
 class Band:
-    """A band of a criterion's measure and the points that it earns."""
+    """A band of a criterion's measure and the points that it earns; an empty bound is none."""
 
     lower: Decimal | None
     lower_inclusive: bool

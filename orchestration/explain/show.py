@@ -1,6 +1,5 @@
 """How an explained score is shown: for a terminal, as JSON, and as a page."""
 
-import csv
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
@@ -21,18 +20,17 @@ from orchestration.explain.evaluation import (
     exact_sum,
     with_parts,
 )
+from orchestration.html import templates
+from orchestration.labels import labels
 from orchestration.plain import plain as as_written
-from orchestration.project import SEEDS_DIR
 
 SHOWN_CELLS = 20
 TEMPLATES = Path(__file__).resolve().parent
-# Columns whose codes are shown with their labels, as seeds/code_labels.csv calls them.
-LABELLED = (
+LABELS = labels(
     "method", "basis", "fct_measures.status", "fct_evaluations.status", "rubric_role", "role",
     "verdict", "severity",
-)  # fmt: skip
-# Parameters of the methods.
-PARAMETERS = {
+) | {
+    # parameters of the methods
     "full_mark_at": "满分值",
     "over_target": "超过满分值时",
     "threshold": "阈值",
@@ -43,19 +41,7 @@ PARAMETERS = {
     "when_undefined": "指标无值时",
     "when_unbounded": "分母为 0 时",
     "choice": "择一组",
-}
-
-
-def _labels() -> dict[str, str]:
-    """The Chinese labels of codes and parameters."""
-    with (SEEDS_DIR / "code_labels.csv").open(encoding="utf-8", newline="") as stream:
-        labels = {
-            r["code"]: r["label_zh"] for r in csv.DictReader(stream) if r["domain"] in LABELLED
-        }
-    return labels | PARAMETERS
-
-
-LABELS = _labels()
+}  # fmt: skip
 
 
 def plain(number: Decimal | int | None) -> str:
@@ -306,21 +292,12 @@ def to_json(evaluation: Evaluation) -> str:
 
 def to_html(evaluation: Evaluation, *, is_whole: bool) -> str:
     """The evaluation as one page that asks for nothing from outside."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(TEMPLATES)
     environment.globals.update(
         {f.__name__: f for f in (
             plain, fixed, signed, label, sum_text, basis_text, loss_text, printed_text,
             parameters_text, quotient_text, part_text, needed_text, delivered_text, counted_text,
-            place_text,
-            largest, by_role, total, files, run_text, notes_text,
+            place_text, largest, by_role, total, files, run_text, notes_text,
         )}
     )  # fmt: skip
     environment.globals["labels"] = LABELS

@@ -7,9 +7,10 @@ from typing import Any
 
 import duckdb
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment
 
 from expectations.runner import PLACE
+from orchestration.html import templates
 from orchestration.landing.contract import landing_contract
 
 TEMPLATES = Path(__file__).parent / "pages"
@@ -187,13 +188,7 @@ def write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
 
 
 def _environment() -> Environment:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        undefined=StrictUndefined,
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(TEMPLATES)
     environment.globals.update(
         tables={table.name: table.label_zh for table in landing_contract().values()},
         listed=LISTED,

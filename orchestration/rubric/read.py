@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 
 from orchestration import dbt, seeds
-from orchestration.explain.evaluation import pick
+from orchestration.explain.evaluation import Band, pick
 from orchestration.project import BUILD_FILE
 
 RESOLVED = (
@@ -20,18 +20,6 @@ RESOLVED = (
 
 class FaultySeeds(Exception):
     """What is wrong with the seeds, a line each."""
-
-
-@dataclass(frozen=True)
-class Band:
-    """A band of a criterion; an empty bound is none."""
-
-    lower: Decimal | None
-    lower_inclusive: bool
-    upper: Decimal | None
-    upper_inclusive: bool
-    points: Decimal | None
-    upper_points: Decimal | None
 
 
 @dataclass(frozen=True)

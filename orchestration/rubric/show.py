@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TextIO
 
 from orchestration.explain.show import plain
+from orchestration.html import templates
 from orchestration.rubric.read import Indicator, Rubric
 from orchestration.rubric.words import NOTES, facts, meaning
 
@@ -52,15 +53,7 @@ def show(rubric: Rubric, out: TextIO) -> None:
 
 def to_html(rubric: Rubric) -> str:
     """The rubric as one page, as printed ones are laid out, that asks for nothing from outside."""
-    from jinja2 import Environment, FileSystemLoader, StrictUndefined
-
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates(TEMPLATES)
     environment.globals.update(plain=plain, meaning=meaning, facts=facts, origin=origin)
     page = environment.get_template("rubric.html.jinja")
     return page.render(rubric=rubric, rows=rows(rubric), notes=NOTES)

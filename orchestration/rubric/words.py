@@ -2,24 +2,20 @@
 
 from decimal import Decimal
 
-from orchestration.explain.show import LABELS, plain
-from orchestration.landing.contract import landing_contract
-from orchestration.rubric.read import Assignment, Band, Criterion, Rubric
+from orchestration.explain.evaluation import Band
+from orchestration.explain.show import plain
+from orchestration.labels import labels
+from orchestration.rubric.read import Assignment, Criterion, Rubric
 
 UNDEFINED = "无发生数（0 ÷ 0）时"
 UNBOUNDED = "分母为 0 而分子不为 0 时"
-INSTEAD = {
-    "full": "得满分",
-    "zero": "不得分",
-    "assessed": "由评定计分",
-    "exclude": "不适用，不计入评分",
-}
-INSTEAD_OFF = INSTEAD | {"full": "不扣分", "zero": "不扣分", "assessed": "由评定扣分"}
-BEYOND = {"above": "高于", "below": "低于", "both": "偏离"}
+# What a deduction does where another criterion gives points, or none.
+OFF = {"full": "不扣分", "zero": "不扣分", "assessed": "由评定扣分"}
 NOTES = (
-    "未另注明的，无发生数（0 ÷ 0）和分母为 0 时均不得分。",
+    "未另注明的，无发生数（0 ÷ 0）和分母为 0 时均不得分；扣分条款不扣分。",
     "缺少数据的，由评定计分；没有评定的，该单位资料不全，不出总分。",
-    "各项指标得分为其各条之和，以 0 和本项指标的分值为限；条款有不适用的，按其余条款的分值折算。",
+    "各项指标得分为其各条之和，以 0 和本项指标的分值为限。",
+    "条款有不适用的，按其余条款的分值折算；整项不适用的，总分按其余指标的分值折算。",
 )
 
 
@@ -33,11 +29,10 @@ def meaning(criterion: Criterion) -> str:
         The sentence, in Chinese; points as 分, ratios in percent.
     """
     parts = [METHODS[criterion.method](criterion)]
-    instead = INSTEAD_OFF if criterion.is_deduction else INSTEAD
-    if criterion.when_undefined:
-        parts.append(f"{UNDEFINED}{instead[criterion.when_undefined]}")
-    if criterion.when_unbounded:
-        parts.append(f"{UNBOUNDED}{instead[criterion.when_unbounded]}")
+    for when, column in ((UNDEFINED, "when_undefined"), (UNBOUNDED, "when_unbounded")):
+        if code := getattr(criterion, column):
+            instead = labels(column) | (OFF if criterion.is_deduction else {})
+            parts.append(when + instead[code])
     if criterion.choice:
         parts.append(f"与“{criterion.choice}”组的其他条款择一计分，取得分最高的一条")
     return "；".join(parts) + "。"
@@ -51,12 +46,9 @@ def _linear(criterion: Criterion) -> str:
     if criterion.direction == "below":
         return f"{measure} 不高于 {full} 得 {points} 分，高于的得 {points} 分 × {full} ÷ {measure}"
     share = "" if criterion.full_mark_at in (None, 1) else f" ÷ {full}"
-    above = {
-        "cap": "按满分计",
-        "zero": "不得分",
-        "exceed": "照此多计，以本项指标的分值为限",
-    }[criterion.over_target or "cap"]
-    return f"得 {points} 分 × {measure}{share}，高于 {full} 的{above}"
+    above = labels("over_target")[criterion.over_target or "cap"]
+    limit = "，以本项指标的分值为限" if criterion.over_target == "exceed" else ""
+    return f"得 {points} 分 × {measure}{share}，高于 {full} 的{above}{limit}"
 
 
 def _band(criterion: Criterion) -> str:
@@ -107,7 +99,7 @@ def _step(criterion: Criterion) -> str:
     subject = criterion.measure_zh or "评定发现的"
     direction = criterion.direction or "above"
     if threshold or direction != "above":
-        subject += f" {BEYOND[direction]} {_value(threshold, criterion)} 的部分"
+        subject += f" {labels('direction')[direction]} {_value(threshold, criterion)} 的部分"
     if criterion.is_deduction:
         return f"{subject}{takes}，从本项指标其他条款的得分中扣，扣完为止"
     return f"{plain(criterion.points)} 分，{subject}{takes}，扣完为止"
@@ -151,10 +143,8 @@ def facts(rubric: Rubric) -> list[tuple[str, str]]:
 
 def applies(assignment: Assignment) -> str:
     """Where and when a rubric applies."""
-    departments = {column.name: column for column in landing_contract()["departments"].columns}
-    types = departments["unit_type"].accepted_values
     place = f"{assignment.city or ''}{assignment.district or ''}" or "各地"
-    kind = f" {types[assignment.unit_type]}" if assignment.unit_type else ""
+    kind = f" {labels('unit_type')[assignment.unit_type]}" if assignment.unit_type else ""
     unit = f" {assignment.unit_code}" if assignment.unit_code else ""
     first, last = assignment.fiscal_year_from, assignment.fiscal_year_to
     if first is not None and first == last:
@@ -164,4 +154,5 @@ def applies(assignment: Assignment) -> str:
     else:
         years = f"{first} 年度起" if first is not None else ""
         years += f"至 {last} 年度" if last is not None else ""
-    return f"{place}{kind}{unit}，{years}（{LABELS[assignment.role]} {assignment.role}）"
+    role = labels("rubric_role")[assignment.role]
+    return f"{place}{kind}{unit}，{years}（{role} {assignment.role}）"

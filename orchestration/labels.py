@@ -1,0 +1,21 @@
+"""The Chinese labels of codes, which are rows of seeds/code_labels.csv."""
+
+import csv
+from functools import cache
+
+from orchestration.project import SEEDS_DIR
+
+
+@cache
+def labels(*domains: str) -> dict[str, str]:
+    """The labels of the codes of some columns.
+
+    Args:
+        domains: The columns, as the seed calls them.
+
+    Returns:
+        Labels by code.
+    """
+    with (SEEDS_DIR / "code_labels.csv").open(encoding="utf-8", newline="") as stream:
+        rows = [row for row in csv.DictReader(stream) if row["domain"] in domains]
+    return {row["code"]: row["label_zh"] for row in rows}
