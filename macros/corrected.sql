@@ -22,3 +22,16 @@
         else {{ cells }}.delivered_value
     end
 {%- endmacro %}
+
+{% macro correction_told(cells, told) -%}
+    {#-
+        Why a cell counts otherwise than delivered: what is told of each correction that decides it,
+        that of another column of its record with that column. Null where nothing was corrected.
+    -#}
+    nullif(array_to_string(list_transform(
+        map_keys({{ cells }}.corrections),
+        lambda corrected: case
+            when corrected = {{ cells }}.column_name then '' else corrected || '：'
+        end || {{ told }}.sentences[corrected]
+    ), '；'), '')
+{%- endmacro %}

@@ -238,9 +238,9 @@ def test_line_items_come_to_what_the_summaries_come_to(published: Published) -> 
 def test_corrected_lines_come_to_the_same(published: Published) -> None:
     assert measures(published, "corrected") == measures(published, "details")
     evidence = published.rows(
-        "select distinct record_key, column_name, value, delivered_value, corrected_value "
-        "from fct_evidence where unit_code = 'corrected' and correction is not null "
-        "and role = 'numerator' order by all"
+        "select distinct line_record_key, line_column_name, value, delivered_value, "
+        "corrected_value from fct_evidence_lines "
+        "where unit_code = 'corrected' and correction is not null order by all"
     )
     assert evidence == [
         ("case_id=1", "replied_on", 1, None, "2023-05-01"),
@@ -302,28 +302,63 @@ def test_a_ledger_beyond_the_budget_blocks(published: Published) -> None:
 
 
 def test_evidence_leads_to_the_lines_and_sums_up(published: Published) -> None:
-    lines = published.rows(
+    cells = published.rows(
         "select role, table_name, record_key, column_name, weight, value, delivered_value, "
-        "amount_unit, source_file, source_row from fct_evidence "
+        "source_file, lines_count from fct_evidence "
         "where unit_code = 'details' and rubric_id = 'nanshan_2023' "
         "and criterion_code = 'q2_execution' order by all"
     )
+    month = ("budget_execution", "month=6")
+    assert cells == [
+        ("denominator", *month, "adjusted_budget", Decimal("0.5"), 1200, None, None, 4),
+        ("numerator", *month, "cumulative_executed", 1, 450, None, None, 3),
+    ]
+    lines = published.rows(
+        "select column_name, line_table_name, line_record_key, line_column_name, weight, value, "
+        "delivered_value, amount_unit, source_file from fct_evidence_lines "
+        "where unit_code = 'details' and table_name = 'budget_execution' "
+        "and record_key = 'month=6' order by all"
+    )
     file = f"{YEAR}/payments.csv"
-    assert [row[:8] for row in lines if row[8] == file] == [
-        ("numerator", "payments", f"payment_id={n}", "amount", 1, Decimal(value), text, unit)
+    assert [row[1:8] for row in lines if row[8] == file] == [
+        ("payments", f"payment_id={n}", "amount", 1, Decimal(value), text, unit)
         for n, value, text, unit in (
             (1, 200, "200", "元"), (2, 100, "100", "元"), (3, 150, "0.015", "万元"),
         )
     ]  # fmt: skip
     assert [row[:6] for row in lines if row[8] != file] == [
-        ("denominator", "budget_adjustments", "doc_no=1号;budget_line=personnel", "amount",
-         Decimal("0.5"), 150),
-        ("denominator", "budget_adjustments", "doc_no=1号;budget_line=project", "amount",
-         Decimal("0.5"), 100),
-        ("denominator", "budget_adjustments", "doc_no=2号;budget_line=basic", "amount",
-         Decimal("0.5"), -50),
-        ("denominator", "budgets", "budget_line=total", "initial_budget", Decimal("0.5"), 1000),
-    ]  # fmt: skip
+        ("adjusted_budget", *line)
+        for line in (
+            ("budget_adjustments", "doc_no=1号;budget_line=personnel", "amount", 1, 150),
+            ("budget_adjustments", "doc_no=1号;budget_line=project", "amount", 1, 100),
+            ("budget_adjustments", "doc_no=2号;budget_line=basic", "amount", 1, -50),
+            ("budgets", "budget_line=total", "initial_budget", 1, 1000),
+        )
+    ]
+    # Once each, whatever the number of rubrics; and what they add up to is the cell.
+    ((count, distinct),) = published.rows(
+        "select (select count(*) from fct_evidence_lines), "
+        "(select count(*) from (select distinct * from fct_evidence_lines))"
+    )
+    assert count == distinct
+    assert (
+        published.rows(
+            """
+            select c.unit_code, c.table_name, c.record_key, c.column_name
+            from fct_evidence_cells as c
+            left join fct_evidence_lines as l using (
+                unit_code, fiscal_year, delivered_unit_code, delivered_year, table_name, record_key,
+                column_name
+            )
+            where c.lines_count is not null
+            group by c.unit_code, c.table_name, c.record_key, c.column_name, c.value, c.lines_count
+            having
+                c.value is distinct from sum(l.weight * l.value)
+                or c.lines_count != count(l.line_record_key)
+            """
+        )
+        == []
+    )
     wrong = published.rows(
         """
         select e.unit_code, e.criterion_code, e.measure_code

@@ -83,7 +83,7 @@ def test_columns_are_followed_to_their_parents(told: Told) -> None:
 
 
 def test_columns_are_followed_through_unions_by_name(told: Told) -> None:
-    evidence = told.columns("marts", "fct_evidence")
+    evidence = told.columns("marts", "fct_evidence_cells")
     assert evidence["source_file"] == {
         ("intermediate/int_evidence__measures", "source_file"),
         ("intermediate/int_evidence__stated", "source_file"),

@@ -38,7 +38,9 @@ def marts(year: int | None = None) -> dict[str, list[tuple[Any, ...]]]:
         tables = con.execute(
             """
             select table_name, bool_or(column_name = 'fiscal_year')
-            from duckdb_columns() where schema_name = 'marts' group by all order by all
+            from duckdb_columns()
+            where schema_name = 'marts' and table_name not in (select view_name from duckdb_views())
+            group by all order by all
             """
         ).fetchall()
         return {

@@ -19,6 +19,17 @@ STALE = (
 )
 
 
+def as_an_older_version_published_it(published: Published, changes: str) -> None:
+    """Change what the next build starts from, and seal it as if it had been published so."""
+    root, name = published.warehouse, (published.warehouse / "published").readlink().name
+    with duckdb.connect(str(root / "states" / f"{name}.duckdb")) as con:
+        con.execute(changes)
+    for sealed in (root / "chain").iterdir():
+        sealed.unlink()
+    chain.seal(root, name, "older", None)
+    chain.record(root, name)
+
+
 def of_year(published: Published, year: int) -> dict[str, list[tuple[object, ...]]]:
     kept = {}
     for name, rows in published.tables().items():
@@ -53,14 +64,13 @@ def test_loading_a_year_again_replaces_it(landing: Path, published: Published) -
     """Its marts gain the columns and decimals that those of an older version lack."""
     query = "select item_code, location, explained_by from fct_reconciliation order by all"
     before, first = published.rows(query), published.tables()
-    (state,) = (published.warehouse / "states").iterdir()
-    with duckdb.connect(str(state)) as con:
-        con.execute("alter table marts.fct_reconciliation drop column explained_by")
-        con.execute("alter table marts.fct_measures alter numerator type decimal(38, 14)")
-    # As an older version published it.
-    (published.warehouse / "chain" / f"{state.stem}.json").unlink()
-    chain.seal(published.warehouse, state.stem, "older", None)
-    chain.record(published.warehouse, state.stem)
+    as_an_older_version_published_it(
+        published,
+        """
+        alter table marts.fct_reconciliation drop column explained_by;
+        alter table marts.fct_measures alter numerator type decimal(38, 14);
+        """,
+    )
     assert build(landing, published.warehouse) == {2023: []}
     assert published.rows(query) == before
     assert published.rows(
@@ -69,6 +79,28 @@ def test_loading_a_year_again_replaces_it(landing: Path, published: Published) -
     ) == [("DECIMAL(38,16)",)]
     del first["fct_reconciliation"]
     assert published.tables().items() >= first.items()
+
+
+def test_evidence_of_an_older_version_is_kept(two_years: TwoYears) -> None:
+    """It had a row for each use of a cell, and did not say of which year the cell was."""
+    query = "from fct_evidence order by all"
+    before = two_years.rows(query)
+    as_an_older_version_published_it(
+        two_years,
+        """
+        create table marts.older as
+        select * exclude (delivered_unit_code, delivered_year, lines_count) from marts.fct_evidence;
+        drop view marts.fct_evidence;
+        drop view marts.fct_evidence_lines;
+        drop table marts.fct_evidence_cells;
+        drop table marts.fct_evidence_line_cells;
+        alter table marts.older rename to fct_evidence;
+        """,
+    )
+    assert build(two_years.landing, two_years.warehouse, 2024) == {2024: []}
+    after = two_years.rows(query)
+    assert {row[1] for row in after} == {2023, 2024}
+    assert after == before
 
 
 def test_a_refused_year_leaves_the_others_published(two_years: TwoYears) -> None:

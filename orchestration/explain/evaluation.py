@@ -582,10 +582,43 @@ class _Reader:
         )
 
     def _cells(self) -> dict[tuple[str | None, str | None, str | None], list[Cell]]:
-        """Cells by indicator, criterion and measure; printed ones of the total without any."""
+        """Cells by indicator, criterion and measure; printed ones of the total without any.
+
+        In the place of one that is rolled up stand its lines.
+        """
         found = defaultdict(list)
         for row in self.rows(
             """
+            with used as (
+                from fct_evidence
+                where
+                    unit_code = $unit and fiscal_year = $year and rubric_id = $rubric
+                    and (indicator_code is null or list_contains($codes, indicator_code))
+            ),
+
+            lines as (
+                from fct_evidence_lines where unit_code = $unit and fiscal_year = $year
+            ),
+
+            cells as (
+                from used where lines_count is null
+                union all by name
+                select
+                    lines.* exclude (line_table_name, line_record_key, line_column_name)
+                    replace (
+                        lines.line_table_name as table_name,
+                        lines.line_record_key as record_key,
+                        lines.line_column_name as column_name,
+                        cast(used.weight * lines.weight as decimal(28, 6)) as weight
+                    ),
+                    used.indicator_code, used.criterion_code, used.measure_code, used.role
+                from used
+                inner join lines
+                    using (
+                        table_name, record_key, column_name, delivered_unit_code, delivered_year
+                    )
+            )
+
             select
                 e.indicator_code, e.criterion_code, e.measure_code, e.role, e.table_name,
                 e.record_key, e.column_name, e.weight, e.value, e.delivered_value, e.amount_unit,
@@ -593,11 +626,8 @@ class _Reader:
                 e.source_sha256, e.load_id,
                 nullif(e.delivered_unit_code, e.unit_code) as predecessor,
                 strftime(timezone('UTC', l.loaded_at), '%Y-%m-%d %H:%M:%S UTC') as loaded_at
-            from fct_evidence as e
+            from cells as e
             left join scores.audit.loads as l using (load_id)
-            where
-                e.unit_code = $unit and e.fiscal_year = $year and e.rubric_id = $rubric
-                and (e.indicator_code is null or list_contains($codes, e.indicator_code))
             order by
                 e.role desc, e.table_name, e.source_file, e.source_row, e.column_name, e.weight
             """,

@@ -247,7 +247,7 @@ def _published_tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bo
 
 
 def export_database(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Write the published schemas as plain tables, with their comments, to a new DuckDB file."""
+    """Write the published schemas, tables and views with their comments, to a new DuckDB file."""
     duck.attach(con, path, "publication", read_only=False)
     for schema in PUBLISHED_SCHEMAS:
         con.execute(f"create schema publication.{schema}")
@@ -255,10 +255,25 @@ def export_database(con: duckdb.DuckDBPyConnection, path: Path) -> None:
         con.execute(
             f"create table publication.{schema}.{table} as from {schema}.{table} order by all"
         )
+    # A view of the marts names its table without the database, so that it is of any that it is in.
+    views = con.execute(
+        "select sql from duckdb_views() where database_name = current_database() "
+        "and list_contains(?, schema_name) order by view_name",
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+    ((built,),) = con.execute("select current_database()").fetchall()
+    con.execute("use publication")
+    for (sql,) in views:
+        con.execute(sql)
+    con.execute(f"use {duck.name(built)}")
     comments = con.execute(
         """
         select 'table', schema_name || '.' || table_name, comment
         from duckdb_tables()
+        where database_name = current_database() and schema_name in $schemas and comment is not null
+        union all
+        select 'view', schema_name || '.' || view_name, comment
+        from duckdb_views()
         where database_name = current_database() and schema_name in $schemas and comment is not null
         union all
         select 'column', schema_name || '.' || table_name || '."' || column_name || '"', comment
