@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.project import PROJECT_DIR
-from orchestration.publication import chain, folder
+from orchestration.publication import chain, export
 from tests.conftest import LANDING, Published, build
 
 pytestmark = pytest.mark.builds
@@ -39,7 +39,7 @@ def test_at_every_moment_of_a_run_the_publication_before_is_whole(
 ) -> None:
     before, link = published.tables(), (published.warehouse / "published").readlink()
     snapshots = Snapshots(published.warehouse, tmp_path / "snapshots")
-    for module, name in ((chain, "seal"), (folder, "export_database"), (folder, "export_parquet")):
+    for module, name in ((chain, "seal"), (export, "database"), (export, "parquet")):
         real = getattr(module, name)
 
         def between(*arguments: object, name: str = name, real: Callable[..., None] = real) -> None:

@@ -230,6 +230,7 @@ def test_a_long_list_is_cut_and_says_where_the_rest_is(
 ) -> None:
     state = state_of(city)
     monkeypatch.setattr(data_docs, "LISTED", 1)
+    monkeypatch.setattr(data_docs, "LISTED_IN_ALL", 1)
     with duckdb.connect(str(state), read_only=True) as con:
         data_docs.write(con, tmp_path / "pages")
     page = Page(tmp_path / "pages" / "2023.html")
@@ -237,6 +238,22 @@ def test_a_long_list_is_cut_and_says_where_the_rest_is(
     assert page.row("execution_within_budget")[3] == "2"
     where = "fiscal_year = 2023 and rule_id = 'execution_within_budget'"
     assert f"另有 1 处未列出，见 <code>marts.fct_findings</code> <code>where {where}" in page.source
+    # Of the departments after the first nothing is listed, and the page says where it is.
+    page = Page(tmp_path / "pages" / "2023-departments.html")
+    ((first, *others),) = [
+        [
+            row[0]
+            for row in city.rows(
+                "select unit_code, count(*) from fct_findings where fiscal_year = 2023 group by all "
+                "order by count(*) filter (severity = 'critical' and not is_waived) > 0 desc, "
+                "count(*) filter (severity = 'critical') desc, count(*) desc, unit_code"
+            )
+        ]
+    ]
+    assert len(page.findings(first)) == 1 and others
+    for unit in others:
+        assert page.findings(unit) == []
+        assert f"unit_code = &#39;{unit}&#39;" in page.source or f"'{unit}'" in page.source
 
 
 def test_a_year_from_before_outcomes_were_kept_still_shows_its_findings(

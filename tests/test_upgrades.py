@@ -13,7 +13,7 @@ import pytest
 from expectations.rules import STAGES, rules
 from orchestration import dbt, duck
 from orchestration.project import BUILD_FILE, PROJECT_DIR
-from orchestration.publication import folder
+from orchestration.publication import export
 from tests.conftest import Published
 
 
@@ -23,7 +23,7 @@ def test_what_is_published_is_read_by_older_duckdbs(
     """Whichever DuckDB writes it, as the next one does by default what nothing before it reads."""
     with duckdb.connect(config={"storage_compatibility_version": "latest"}) as con:
         con.execute(f"attach '{tmp_path / 'latest'}' as latest")
-        folder.export_database(con, tmp_path / "scores.duckdb")
+        export.database(con, tmp_path / "scores.duckdb")
         duck.attach(con, tmp_path / "scores.duckdb", "exported")
         duck.attach(con, two_departments.warehouse / "published" / "scores.duckdb", "published")
         tags = dict(con.execute("select database_name, tags from duckdb_databases()").fetchall())

@@ -60,6 +60,59 @@ def test_a_second_year_changes_nothing_in_the_first(
     ) == [(2023, None, None, "missing"), (2024, Decimal("786500"), Decimal("5213500"), "defined")]
 
 
+def test_other_years_stay_the_files_that_they_are(two_years: TwoYears) -> None:
+    """But for a database that is no longer what was published: that is written anew."""
+    older = two_years.warehouse.resolve() / "publications"
+    older /= (two_years.warehouse / "published").readlink().name
+    first = {year: of_year(two_years, year) for year in (2023, 2024)}
+    append_rows(two_years.landing / "2024" / "petitions.csv", f"{NANSHAN},2024,来访,5,5,4")
+    assert build(two_years.landing, two_years.warehouse, 2024) == {2024: []}
+    newer = (two_years.warehouse / "published").resolve()
+
+    def same(name: str) -> bool:
+        return (older / name).samefile(newer / name)
+
+    mart = "parquet/fct_evaluations/fiscal_year={}/fct_evaluations.parquet"
+    assert [same(mart.format(year)) for year in (2023, 2024)] == [True, False]
+    assert [same(f"data_docs/{year}.html") for year in (2023, 2024)] == [True, False]
+    assert of_year(two_years, 2023) == first[2023]
+    assert of_year(two_years, 2024)["fct_measures"] != first[2024]["fct_measures"]
+    assert_published_as_built(two_years)
+    assert chain.differences(two_years.warehouse, newer.name, runs_of(two_years), None) == []
+
+    (newer / "scores.duckdb").chmod(0o644)
+    with duckdb.connect(str(newer / "scores.duckdb")) as con:
+        con.execute("update marts.fct_evaluations set total_score = 1 where fiscal_year = 2023")
+    assert of_year(two_years, 2023) != first[2023]
+    older = newer
+    assert build(two_years.landing, two_years.warehouse, 2024) == {2024: []}
+    newer = (two_years.warehouse / "published").resolve()
+    assert not same(mart.format(2023))
+    assert of_year(two_years, 2023) == first[2023]
+    assert_published_as_built(two_years)
+
+
+def runs_of(published: Published) -> list[tuple[str, int]]:
+    return published.rows("select run_id, fiscal_year from scores.audit.runs")  # type: ignore[return-value]
+
+
+def assert_published_as_built(published: Published) -> None:
+    """Every published table has the rows of the state that it was published from."""
+    name = (published.warehouse / "published").readlink().name
+    with duckdb.connect() as con:
+        con.execute(f"attach '{published.warehouse}/published/scores.duckdb' as scores (read_only)")
+        con.execute(f"attach '{published.warehouse}/states/{name}.duckdb' as state (read_only)")
+        tables = con.execute(
+            "select schema_name || '.' || table_name from duckdb_tables() "
+            "where database_name = 'scores'"
+        ).fetchall()
+        assert len(tables) > 20
+        for (table,) in tables:
+            for one, other in (("scores", "state"), ("state", "scores")):
+                strays = f"from {one}.{table} except all from {other}.{table}"
+                assert con.execute(strays).fetchall() == [], table
+
+
 def test_loading_a_year_again_replaces_it(landing: Path, published: Published) -> None:
     """Its marts gain the columns and decimals that those of an older version lack."""
     query = "select item_code, location, explained_by from fct_reconciliation order by all"

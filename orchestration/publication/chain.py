@@ -12,6 +12,7 @@ import logging
 import os
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from datetime import UTC, datetime
 from itertools import islice
 from pathlib import Path
@@ -45,8 +46,32 @@ def head(folder: Path) -> str:
     return sha256(folder / MANIFEST)
 
 
+def manifest_of(folder: Path) -> Manifest | None:
+    """The manifest of the publication in a folder; none where it has none that can be read."""
+    try:
+        found: Manifest = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def is_sealed(folder: Path, name: str) -> bool:
+    """Whether a file of a publication is the one that its manifest has.
+
+    Args:
+        folder: The publication's folder.
+        name: The file, below the folder.
+    """
+    found = manifest_of(folder)
+    entries = {entry["path"]: entry for entry in found["files"]} if found else {}
+    return name in entries and not _changed(folder / name, entries[name])
+
+
 def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
     """Write the manifest of a publication that is whole, but not switched to yet.
+
+    A file that is one of the publication before it as well keeps the entry that it has there, so
+    that it is not read, and one that was changed since is told by what compares them.
 
     Args:
         root: The warehouse folder.
@@ -58,7 +83,17 @@ def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
     recorded = sorted(path.stem for path in (root / "chain").glob("*.json"))
     previous = previous or (recorded[-1] if recorded else None)
     before = _recorded(root, previous) if previous else None
-    manifest = {
+    older = root / "publications" / str(previous)
+    entries = {entry["path"]: entry for entry in (manifest_of(older) or {}).get("files", ())}
+
+    def entry(path: Path) -> Manifest:
+        name = path.relative_to(folder).as_posix()
+        with suppress(OSError):
+            if name in entries and path.samefile(older / name):
+                return dict(entries[name])
+        return _entry(folder, path)
+
+    sealed = {
         "publication": name,
         "run_id": run_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -66,9 +101,9 @@ def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
         # Null where there is none, or none with checksums.
         "previous": sha256(before) if before and before.is_file() else None,
         "state": _entry(root, _state(root, name)),
-        "files": [_entry(folder, path) for path in sorted(folder.rglob("*")) if path.is_file()],
+        "files": [entry(path) for path in sorted(folder.rglob("*")) if path.is_file()],
     }
-    text = json.dumps(manifest, ensure_ascii=False, indent=1)
+    text = json.dumps(sealed, ensure_ascii=False, indent=1)
     (folder / MANIFEST).write_text(text + "\n", encoding="utf-8")
 
 

@@ -12,10 +12,13 @@ from jinja2 import Environment
 from expectations.runner import PLACE
 from orchestration.html import templates
 from orchestration.landing.contract import landing_contract
+from orchestration.publication.export import NOTHING, Kept
 
 TEMPLATES = Path(__file__).parent / "pages"
 # Findings listed of one rule, and of one department; all of them are in marts.fct_findings.
 LISTED = 500
+# Findings listed on the page of all departments, which a browser has to open.
+LISTED_IN_ALL = 20_000
 
 YEARS = """
     with published as (
@@ -158,13 +161,14 @@ FINDINGS = f"""
 Row = dict[str, Any]
 
 
-def write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+def write(con: duckdb.DuckDBPyConnection, folder: Path, kept: Kept = NOTHING) -> None:
     """Write the pages of every published year: an overview, and two pages a year.
 
     Args:
         con: A connection to the build's warehouse file, its checks done. The pages are made from
-            its tables alone, so a run of one year makes those of the others again.
-        folder: Where the pages go; it does not exist yet.
+            its tables alone.
+        folder: Where the pages go, in the folder of the publication; it does not exist yet.
+        kept: What stays of the current publication.
     """
     folder.mkdir(parents=True)
     environment = _environment()
@@ -172,19 +176,24 @@ def write(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     _render(environment, "index", folder / "index.html", years=years)
     for year in years:
         number = year["fiscal_year"]
-        rules = _rows(con, RULES, year=number)
-        for rule in rules:
-            rule["parameters"] = _parameters(rule["parameters"])
-        _render(
-            environment, "rules", folder / f"{number}.html",
-            year=year, rules=rules, findings=_findings(con, number, "rule_id"),
-        )  # fmt: skip
-        _render(
-            environment, "departments", folder / f"{number}-departments.html",
-            year=year,
-            departments=_rows(con, DEPARTMENTS, year=number),
-            findings=_findings(con, number, "unit_code"),
-        )  # fmt: skip
+        of_rules, of_departments = (folder / f"{number}{of}.html" for of in ("", "-departments"))
+        is_kept = number in kept.years
+        if not (is_kept and kept.link(of_rules, folder.parent)):
+            rules = _rows(con, RULES, year=number)
+            for rule in rules:
+                rule["parameters"] = _parameters(rule["parameters"])
+            _render(
+                environment, "rules", of_rules,
+                year=year, rules=rules, findings=_findings(con, number, "rule_id"),
+            )  # fmt: skip
+        if not (is_kept and kept.link(of_departments, folder.parent)):
+            departments = _rows(con, DEPARTMENTS, year=number)
+            _render(
+                environment, "departments", of_departments,
+                year=year,
+                departments=departments,
+                findings=_first(departments, _findings(con, number, "unit_code")),
+            )  # fmt: skip
 
 
 def _environment() -> Environment:
@@ -211,6 +220,15 @@ def _findings(con: duckdb.DuckDBPyConnection, year: int, by: str) -> dict[str, l
     """The first findings of each rule or of each department, blocking ones first."""
     rows = _rows(con, FINDINGS.format(by=by), year=year, listed=LISTED)
     return {key: list(group) for key, group in groupby(rows, key=lambda row: row[by])}
+
+
+def _first(departments: list[Row], findings: dict[str, list[Row]]) -> dict[str, list[Row]]:
+    """The findings of the first departments; of those after them none are listed."""
+    left, listed = LISTED_IN_ALL, {}
+    for unit in (department["unit_code"] for department in departments):
+        listed[unit] = findings.get(unit, [])[:left]
+        left -= len(listed[unit])
+    return listed
 
 
 def _parameters(text: str | None) -> str:

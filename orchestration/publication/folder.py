@@ -16,7 +16,7 @@ from expectations import validations
 from orchestration import duck, ledger
 from orchestration.faults import WrongSurroundings, in_a_line
 from orchestration.project import BUILD_FILE
-from orchestration.publication import chain, data_docs, gate
+from orchestration.publication import chain, data_docs, export, gate
 
 KEPT_PUBLICATIONS = 2
 # What a build writes to in the warehouse's folder.
@@ -175,15 +175,16 @@ class Warehouse:
         states = self.root / "states"
         states.mkdir(exist_ok=True)
         self._share(states, among=BUILDERS)
+        current = self.published.readlink().name if self.published.is_symlink() else None
         with duckdb.connect(str(self.build_file)) as con:
-            export_database(con, folder / "scores.duckdb")
-            data_docs.write(con, folder / "data_docs")
+            kept = export.kept(con, folder.parent / current) if current else export.NOTHING
+            export.database(con, folder / "scores.duckdb", kept)
+            data_docs.write(con, folder / "data_docs", kept)
             validations.write(con, folder / "validations")
         # From what is in order already: sorting a city's evidence is most of publishing it.
         with duckdb.connect(str(folder / "scores.duckdb"), read_only=True) as con:
-            export_parquet(con, folder / "parquet")
+            export.parquet(con, folder / "parquet", kept)
         self.build_file.replace(self._state(name))
-        current = self.published.readlink().name if self.published.is_symlink() else None
         chain.seal(self.root, name, run_id, current)
         for path in [*folder.rglob("*"), folder, folder.parent]:
             self._share(path)
@@ -219,103 +220,6 @@ class Warehouse:
                 os.chown(path, -1, root.st_gid)
         with suppress(PermissionError):
             path.chmod(kept & (among | 0o7000))
-
-
-PUBLISHED_SCHEMAS = ("marts", "audit")
-# The results of the checkpoints are published as files.
-UNPUBLISHED = ("audit.run_years", validations.TABLE)
-
-
-def _published_tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bool]]:
-    """Schema and name of each table to publish, and whether it is kept by fiscal year."""
-    rows = con.execute(
-        """
-        select schema_name, table_name, exists (
-            from duckdb_columns() as c
-            where (c.database_name, c.schema_name, c.table_name)
-                = (t.database_name, t.schema_name, t.table_name)
-                and c.column_name = 'fiscal_year'
-        )
-        from duckdb_tables() as t
-        where database_name = current_database() and schema_name in $schemas
-            and schema_name || '.' || table_name not in $unpublished
-        order by schema_name, table_name
-        """,
-        {"schemas": list(PUBLISHED_SCHEMAS), "unpublished": list(UNPUBLISHED)},
-    ).fetchall()
-    return [(schema, table, bool(has_year)) for schema, table, has_year in rows]
-
-
-def export_database(con: duckdb.DuckDBPyConnection, path: Path) -> None:
-    """Write the published schemas, tables and views with their comments, to a new DuckDB file."""
-    duck.attach(con, path, "publication", read_only=False)
-    for schema in PUBLISHED_SCHEMAS:
-        con.execute(f"create schema publication.{schema}")
-    for schema, table, _ in _published_tables(con):
-        con.execute(
-            f"create table publication.{schema}.{table} as from {schema}.{table} order by all"
-        )
-    # A view of the marts names its table without the database, so that it is of any that it is in.
-    views = con.execute(
-        "select sql from duckdb_views() where database_name = current_database() "
-        "and list_contains(?, schema_name) order by view_name",
-        [list(PUBLISHED_SCHEMAS)],
-    ).fetchall()
-    ((built,),) = con.execute("select current_database()").fetchall()
-    con.execute("use publication")
-    for (sql,) in views:
-        con.execute(sql)
-    con.execute(f"use {duck.name(built)}")
-    comments = con.execute(
-        """
-        select 'table', schema_name || '.' || table_name, comment
-        from duckdb_tables()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        union all
-        select 'view', schema_name || '.' || view_name, comment
-        from duckdb_views()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        union all
-        select 'column', schema_name || '.' || table_name || '."' || column_name || '"', comment
-        from duckdb_columns()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        """,
-        {"schemas": list(PUBLISHED_SCHEMAS)},
-    ).fetchall()
-    for kind, name, comment in comments:
-        con.execute(f"comment on {kind} publication.{name} is {duck.text(comment)}")
-    con.execute("detach publication")
-
-
-def export_parquet(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
-    """Write each mart as Parquet, a folder a fiscal year; an empty one still has its columns.
-
-    Args:
-        con: A connection to what `export_database` wrote, whose order is kept.
-        folder: Where to.
-    """
-    for schema, table, has_year in _published_tables(con):
-        if schema != "marts":
-            continue
-        mart = folder / table
-        mart.mkdir(parents=True)
-        if not has_year:
-            _copy(con, f"from marts.{table}", mart / f"{table}.parquet")
-            continue
-        for (year,) in con.execute(
-            "select distinct fiscal_year from marts.dim_departments order by fiscal_year"
-        ).fetchall():
-            part = mart / f"fiscal_year={year}"
-            part.mkdir()
-            _copy(
-                con,
-                f"select * exclude (fiscal_year) from marts.{table} where fiscal_year = {year}",
-                part / f"{table}.parquet",
-            )
-
-
-def _copy(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    con.execute(f"copy ({query}) to {duck.text(path)} (format parquet)")
 
 
 def _sync(path: Path) -> None:

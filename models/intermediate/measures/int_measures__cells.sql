@@ -6,8 +6,11 @@ wanted_rivals as (
     select * from {{ ref('int_rivals__wanted') }}
 ),
 
+-- A weight is cast here, once for all cells.
 inputs as (
-    select * from {{ ref('int_measure_inputs__resolved') }}
+    select
+        * replace (cast(weight as decimal(28, 6)) as weight)
+    from {{ ref('int_measure_inputs__resolved') }}
     where
         input_measure is null
         and (
@@ -46,16 +49,20 @@ select
     facts.record_key,
     facts.column_name,
     facts.is_rolled_up,
-    cast(
-        inputs.weight
-        * case when inputs.weight_column is null then 1 else weights.value end as decimal(28, 6)
-    ) as weight,
+    case
+        when inputs.weight_column is null then inputs.weight
+        else cast(inputs.weight * weights.value as decimal(28, 6))
+    end as weight,
     case
         when inputs.aggregate = 'sum' then facts.value
         when {{ cell_as_corrected('facts') }} is not null then 1
     end as value,
     facts.delivered_value,
-    map_concat(facts.corrections, weights.corrections) as corrections,
+    case
+        when cardinality(weights.corrections) > 0
+            then map_concat(facts.corrections, weights.corrections)
+        else facts.corrections
+    end as corrections,
     facts.amount_unit,
     facts.source_file,
     facts.source_sha256,

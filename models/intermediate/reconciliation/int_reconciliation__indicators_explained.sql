@@ -19,7 +19,7 @@ indicators as (
 ),
 
 criteria as (
-    select * from {{ ref('int_criteria__shown') }}
+    select * from {{ ref('int_criteria__explained') }}
 ),
 
 items as (

@@ -1,63 +1,35 @@
-with shown as (
-    select * from {{ ref('int_criteria__shown') }}
+{{ config(materialized='view') }}
+with scored as (
+    select * from {{ ref('int_criteria__scored') }}
 ),
 
-patterns as (
-    select map(list(pattern_code), list(pattern_zh)) as zh
-    from {{ ref('explanation_patterns') }}
-),
-
--- What was found and the rule it falls under, what it costs, and what it rests on.
 worded as (
-    select
-        shown.*,
-        {{ pattern('case_code') }} || case
-            when shown.points_awarded is null or shown.method = 'veto' then ''
-            when shown.is_deduction then {{ pattern("'points_lost'") }}
-            when shown.difference_zh = '0' then {{ pattern("'points_full'") }}
-            when shown.points_awarded < shown.points_possible then {{ pattern("'points_lost'") }}
-            else {{ pattern("'points_exceeded'") }}
-        end || case
-            when shown.basis = 'assessed' and shown.assessment_basis_zh is not null
-                then {{ pattern("'assessed_by'") }}
-            else ''
-        end as sentence_zh,
-        {{ pattern("'beyond_' || direction") }} as beyond_zh,
-        {{ pattern("'within_' || direction") }} as within_zh,
-        {{ pattern("'each_' || step_rounding") }} as each_zh,
-        if(
-            shown.lower_inclusive,
-            {{ pattern("'bound_included'") }}, {{ pattern("'bound_excluded'") }}
-        ) as at_lower_zh,
-        if(
-            shown.upper_inclusive,
-            {{ pattern("'bound_included'") }}, {{ pattern("'bound_excluded'") }}
-        ) as at_upper_zh
-    from shown
-    cross join patterns
-),
-
--- First the words that have names in braces themselves.
-filled as (
-    select
-        * exclude (sentence_zh),
-        {{ filled('sentence_zh', explanation_texts()[:5]) }} as sentence_zh
-    from worded
+    select * from {{ ref('int_criteria__worded') }}
 )
 
 select
-    unit_code,
-    fiscal_year,
-    rubric_id,
-    indicator_code,
-    criterion_code,
-    sort_order,
-    method,
-    measure_code,
-    value,
-    basis,
-    is_vetoing,
-    points_possible,
-    points_awarded,
-    {{ filled('sentence_zh', explanation_texts()[5:]) }} as explanation_zh
-from filled
+    scored.unit_code,
+    scored.fiscal_year,
+    scored.rubric_id,
+    scored.indicator_code,
+    scored.criterion_code,
+    scored.sort_order,
+    scored.method,
+    scored.measure_code,
+    scored.value,
+    scored.basis,
+    scored.is_vetoing,
+    scored.points_possible,
+    scored.points_awarded,
+    worded.subject_zh,
+    worded.explanation_zh
+from scored
+inner join worded
+    on
+        scored.rubric_id = worded.rubric_id
+        and scored.criterion_code = worded.criterion_code
+        and scored.basis = worded.basis
+        and scored.case_code = worded.case_code
+        and scored.value is not distinct from worded.value
+        and scored.points_awarded is not distinct from worded.points_awarded
+        and scored.assessment_basis is not distinct from worded.assessment_basis

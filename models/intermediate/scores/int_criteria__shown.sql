@@ -48,14 +48,20 @@ limits as (
     group by criteria.rubric_id, criteria.criterion_code
 ),
 
-joined as (
-    select
-        scored.*,
-        criteria.* exclude (rubric_id, criterion_code),
-        rubrics.score_decimals,
-        limits.limits,
-        measures.name_zh,
-        measures.kind,
+-- Many departments have the same said of them; what is the same is written once.
+cases as (
+    select distinct
+        scored.rubric_id,
+        scored.criterion_code,
+        scored.method,
+        scored.measure_code,
+        scored.value,
+        scored.basis,
+        scored.case_code,
+        scored.points_possible,
+        scored.points_awarded,
+        scored.is_deduction,
+        scored.assessment_basis,
         bands.lower,
         bands.lower_inclusive,
         bands.upper,
@@ -64,12 +70,23 @@ joined as (
         bands.upper_points,
         steps.steps
     from scored
+    left join bands using (unit_code, fiscal_year, rubric_id, criterion_code)
+    left join steps using (unit_code, fiscal_year, rubric_id, criterion_code)
+),
+
+joined as (
+    select
+        cases.*,
+        criteria.* exclude (rubric_id, criterion_code),
+        rubrics.score_decimals,
+        limits.limits,
+        measures.name_zh,
+        measures.kind
+    from cases
     inner join criteria using (rubric_id, criterion_code)
     inner join rubrics using (rubric_id)
     inner join limits using (rubric_id, criterion_code)
     left join measures using (measure_code)
-    left join bands using (unit_code, fiscal_year, rubric_id, criterion_code)
-    left join steps using (unit_code, fiscal_year, rubric_id, criterion_code)
 ),
 
 -- Beyond a threshold the ends of the step too.
@@ -105,21 +122,15 @@ stepped as (
 )
 
 select
-    unit_code,
-    fiscal_year,
     rubric_id,
-    indicator_code,
     criterion_code,
-    sort_order,
     method,
-    measure_code,
     value,
     basis,
-    is_vetoing,
+    case_code,
     points_possible,
     points_awarded,
     is_deduction,
-    case_code,
     direction,
     step_rounding,
     lower_inclusive,
