@@ -49,8 +49,8 @@ def generate(
         years: The fiscal years.
         payments: Payments of each department and year, in the place of what budgets say was
             executed; none by default.
-        defects: The share of departments, 0 to 1, that get a fault: a gap, a zero where something is
-            divided by it, a violation, more spent than there was, or a row that cannot be read.
+        defects: The share of departments, 0 to 1, that get a fault: a gap, a zero that something is
+            divided by, a violation, more spent than there was, or a row that cannot be read.
         seed: What everything is drawn from.
 
     Returns:

@@ -69,5 +69,5 @@ def read(con: duckdb.DuckDBPyConnection, seeds: Path = SEEDS_DIR) -> None:
                 and {"true" if key == "rubric_id" else f"base.{key} = own.{key}"}
             """
         )
-        if key == "indicator_code" or key == "criterion_code" and seed != "rubric_bands":
+        if seed in ("rubric_indicators", "rubric_criteria"):
             con.execute(f"delete from {seed} where points is null")
