@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -124,6 +125,7 @@ class Bench:
             f"{way}_wall": cost.wall,
             f"{way}_peak_bytes": cost.peak_bytes,
             f"{way}_differing": found["differing"],
+            f"{way}_lines": _lines(way),
             "scores": found["compared"],
             "blocked": found["blocked"],
         }
@@ -169,22 +171,22 @@ class Bench:
             del case.figures["disk_to_landed"]
         return case
 
-    def ten_years(self) -> Case:
+    def ten_years(self, departments: int) -> Case:
         """A warehouse of ten years, of which one is delivered anew, beside that year alone.
 
         The shipped rubrics begin in 2023, so that a copy of the project has them begin earlier.
         """
-        name = f"{OF_TEN_YEARS:,} departments × {len(YEARS)} years"
-        case = Case(name, {"departments": OF_TEN_YEARS, "years": len(YEARS)})
+        name = f"{departments:,} departments × {len(YEARS)} years"
+        case = Case(name, {"departments": departments, "years": len(YEARS)})
         with self.folder("years") as folder:
             self.project = _copy_project(folder / "project")
             landing, alone = folder / "landing", folder / "alone"
             warehouse, kept = folder / "warehouse", folder / "kept"
             try:
-                landed = self.once("generate", landing, OF_TEN_YEARS, 0, DEFECTS, SEED, *YEARS)
+                landed = self.once("generate", landing, departments, 0, DEFECTS, SEED, *YEARS)
                 self._run(case, landing, warehouse, landed.seen["landed_bytes"])
                 self._against(case, "limit", landing, warehouse, folder)
-                self.once("generate", alone, OF_TEN_YEARS, 0, DEFECTS, SEED + 1, YEAR_ANEW)
+                self.once("generate", alone, departments, 0, DEFECTS, SEED + 1, YEAR_ANEW)
                 shutil.rmtree(landing / str(YEAR_ANEW))
                 shutil.copytree(alone / str(YEAR_ANEW), landing / str(YEAR_ANEW))
                 warehouse.rename(kept)
@@ -223,7 +225,19 @@ def _totals(cost: Cost) -> dict[str, Any]:
     for step in cost.seen["steps"]:
         name = f"step_{step['step']}"
         figures[name] = figures.get(name, 0) + step["cpu"]
+    figures["step_rest"] = cost.cpu - sum(step["cpu"] for step in cost.seen["steps"])
     return figures
+
+
+def _lines(way: str) -> int:
+    """Lines of code of the limit or of what is written in polars; empty ones and comments aside."""
+    names = {"limit": ("limit.py", "limit.sql", "rubric.py"), "polars": ("with_polars.py",)}[way]
+    lines = [
+        line.strip()
+        for name in names
+        for line in (PROJECT_DIR / "bench" / name).read_text("utf-8").splitlines()
+    ]
+    return sum(bool(line) and not line.startswith(("#", "--")) for line in lines)
 
 
 def _copy_project(copy: Path) -> Path:
@@ -247,48 +261,45 @@ def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def main() -> int:
-    """Measure what is asked for; 1 where a score differs, else 0."""
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     add = parser.add_argument
-    add(
-        "--departments", type=int, nargs="*", default=SIZES, help="sizes of a city without payments"
-    )
-    add(
-        "--payments",
-        type=int,
-        nargs="*",
-        default=PAYMENTS,
-        help="sizes of its ledger, in thousands",
-    )
+    add("--departments", type=int, nargs="*", default=SIZES, help="sizes of a city")
+    add("--payments", type=int, nargs="*", default=PAYMENTS, help="sizes of a city's ledger")
+    add("--years-of", type=int, default=OF_TEN_YEARS, help="departments of ten years; 0: none")
     add("--large", action="store_true", help="add 40,000 departments, 5 and 10 million payments")
-    add("--no-years", action="store_true", help="leave out the warehouse of ten years")
     add("--repeat", type=int, default=1, help="take each figure so often; the median counts")
     add("--page", action="store_true", help="put the table into docs/performance.md")
     add("--work", type=Path, default=target_dir() / "bench" / "work", help="a folder to work in")
-    given = parser.parse_args()
+    return parser.parse_args()
+
+
+def _wanted(bench: Bench, given: argparse.Namespace) -> Iterator[Callable[[], Case]]:
+    """What to measure, from the smallest to the largest."""
+    yield bench.two_departments
+    for departments in [*given.departments, *(LARGE_SIZES if given.large else ())]:
+        yield partial(bench.city, departments)
+    for payments in [*given.payments, *(LARGE_PAYMENTS if given.large else ())]:
+        yield partial(bench.city, payments // PAYMENTS_EACH, PAYMENTS_EACH)
+    if given.years_of:
+        yield partial(bench.ten_years, given.years_of)
+
+
+def main() -> int:
+    """Measure what is asked for; 1 where a score differs, else 0."""
+    given = _options()
     bench = Bench(given.work.absolute(), given.repeat)
-    sizes = [*given.departments, *(LARGE_SIZES if given.large else ())]
-    ledgers = [*given.payments, *(LARGE_PAYMENTS if given.large else ())]
-    wanted: list[Callable[[], Case]] = [bench.two_departments]
-    wanted += [lambda n=n: bench.city(n) for n in sizes]  # type: ignore[misc]
-    wanted += [
-        lambda n=n: bench.city(n // PAYMENTS_EACH, PAYMENTS_EACH)  # type: ignore[misc]
-        for n in ledgers
-    ]
-    if not given.no_years:
-        wanted.append(bench.ten_years)
     day = datetime.now(UTC)
-    kept = target_dir() / "bench"
-    kept.mkdir(parents=True, exist_ok=True)
+    kept = target_dir() / "bench" / "figures.jsonl"
+    kept.parent.mkdir(parents=True, exist_ok=True)
     cases = []
-    for take in wanted:
+    for take in _wanted(bench, given):
         started = time.monotonic()
         case = take()
         cases.append(case)
         _tell(f"{case.name}: measured in {time.monotonic() - started:.0f} s")
         line = {"at": day.isoformat(timespec="seconds"), "case": case.name, **case.figures}
-        with (kept / "figures.jsonl").open("a", encoding="utf-8") as stream:
+        with kept.open("a", encoding="utf-8") as stream:
             stream.write(json.dumps(line, ensure_ascii=False) + "\n")
     title = f"{day:%Y-%m-%d}, {os.cpu_count()} cores, Python {platform.python_version()}, "
     title += f"median of {given.repeat}" if given.repeat > 1 else "each figure taken once"

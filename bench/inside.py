@@ -132,10 +132,10 @@ def compile(folder: str) -> dict[str, Any]:
 def straight(landing: str, year: str, models: str, warehouse: str, folder: str) -> dict[str, Any]:
     """The models' own SQL, without what holds it together."""
     from bench import straight as module
+    from bench.published import state
 
-    published = (Path(warehouse) / "published").readlink().name
-    state = Path(warehouse) / "states" / f"{published}.duckdb"
-    return {"marts": module.run(Path(landing), int(year), Path(models), state, Path(folder))}
+    record = state(Path(warehouse))
+    return {"marts": module.run(Path(landing), int(year), Path(models), record, Path(folder))}
 
 
 def parquet(warehouse: str, folder: str) -> dict[str, Any]:

@@ -60,6 +60,16 @@ def look(warehouse: Path) -> Left:
         )
 
 
+def state(warehouse: Path) -> Path:
+    """The builder's own file of what is published.
+
+    Args:
+        warehouse: The warehouse folder.
+    """
+    publication = (warehouse / "published").readlink().name
+    return warehouse / "states" / f"{publication}.duckdb"
+
+
 def _relations(con: duckdb.DuckDBPyConnection, function: str, column: str) -> list[str]:
     rows = con.execute(
         f"select {column} from {function} "
@@ -117,7 +127,6 @@ def write_parquet(warehouse: Path, folder: Path) -> dict[str, float]:
         con.execute("use published.marts")
         wall, cpu = time.monotonic(), time.process_time()
         for mart in marts:
-            con.execute(
-                f"copy {duck.name(mart)} to {duck.text(folder / f'{mart}.parquet')} (format parquet)"
-            )
+            path = duck.text(folder / f"{mart}.parquet")
+            con.execute(f"copy {duck.name(mart)} to {path} (format parquet)")
         return {"cpu": time.process_time() - cpu, "wall": time.monotonic() - wall}

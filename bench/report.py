@@ -1,5 +1,6 @@
-"""The figures of a run of the benchmark as one table: on the terminal, and in docs/performance.md."""
+"""The figures of the benchmark as one table: on the terminal, and in docs/performance.md."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,8 +41,11 @@ FIGURES = (
         Figure(f"step_{step}", f"  {step}", "s")
         for step in ("load", "stage", "check_delivered", "score", "check_marts", "publish")
     ),
+    Figure("step_rest", "  before, between and after", "s"),
     Figure("limit_cpu", "the limit", "s"),
+    Figure("limit_lines", "  lines of code", "number"),
     Figure("polars_cpu", "the same in polars", "s"),
+    Figure("polars_lines", "  lines of code", "number"),
     Figure("straight_cpu", "the same SQL straight", "s"),
     Figure("parquet_cpu", "one Parquet write of the marts", "s"),
     Figure("bare_cpu", "bare imports and dbt parse", "s"),
@@ -86,7 +90,9 @@ def shown(number: float | None, unit: str) -> str:
     if number is None:
         return "—"
     if unit == "bytes":
-        return f"{number / 1e9:.2f} GB" if number >= 1e9 else f"{number / 1e6:,.0f} MB"
+        if number >= 1e9:
+            return f"{number / 1e9:.2f} GB"
+        return f"{number / 1e6:.0f} MB" if number >= 1e7 else f"{number / 1e6:.2f} MB"
     if unit == "number":
         return f"{number:,}"
     if unit == "ratio":
@@ -136,12 +142,14 @@ def write_page(cases: Iterable[Case], title: str, page: Path = PAGE) -> None:
         page: The page.
     """
     header, found = rows(cases)
+    # Figures below another are set in, as on the terminal.
+    found = [[re.sub("^  ", "&emsp;", label), *cells] for label, *cells in found]
     lines = [
         f"{title}.",
         "",
         "| " + " | ".join(header) + " |",
         "|---|" + "---:|" * (len(header) - 1),
-        *("| " + " | ".join(row).replace("  ", " ") + " |" for row in found),
+        *("| " + " | ".join(row) + " |" for row in found),
     ]
     before, _, rest = page.read_text("utf-8").partition(BEGIN)
     _, _, after = rest.partition(END)
