@@ -70,7 +70,7 @@ sized as (
         if(chance(n, y, 'defect', getvariable('defects')), among(n, y, 'fault', 0, 10), null)
             as defect,
         among(n, 0, 'size', 20000000, 2000000000) as size,
-        among(n, y, 'pace', 7500, 10000) as pace
+        among(n, y, 'pace', 7500, 11500) as pace
     from numbered
 ),
 

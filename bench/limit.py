@@ -47,10 +47,12 @@ UNKNOWN = """
     union all
     select criterion_code from rubric_bands where upper_points is not null or points is null
     union all
-    select criterion_code from criterion where 10000 * points % official_points != 0
+    select criterion_code from criterion where 10000 * points_e4 % official_e4 != 0
     union all
     select criterion_code from rubric_criteria
-    where measure_code not in (select distinct measured.measure_code from measured)
+    where measure_code not in (select measure.measure_code from measure)
+    union all
+    select criterion_code from banded where len(points) > 4
 """
 
 

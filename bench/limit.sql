@@ -20,10 +20,11 @@ create macro status_of(n, d) as case
     when n is null or d is null then 'missing' when d != 0 then 'defined'
     when n = 0 then 'undefined' else 'unbounded'
 end;
-create macro entry(code, n, d) as
-    {'measure_code': code, 'value': ratio(n, d), 'status': status_of(n, d)};
-create macro valued(code, v, s) as
-    {'measure_code': code, 'value': v, 'status': coalesce(s, 'missing')};
+create macro numbered(status) as case status
+    when 'defined' then 1 when 'undefined' then 2 when 'unbounded' then 3 else 0
+end::tinyint;
+create macro entry(n, d) as {'value': ratio(n, d), 'status': numbered(status_of(n, d))};
+create macro valued(v, s) as {'value': v, 'status': numbered(s)};
 -- A sum of which every row has its cell; none where no row is there.
 create macro whole(total, filled, there) as if(filled = there and there > 0, total::bigint, null);
 
@@ -241,30 +242,42 @@ select
     cents(fixed_assets_total, amount_unit) as total
 from assets;
 
+-- From here on a department of a year is a number, and so is what it is joined by.
+create temp table department as
+select row_number() over () as id, unit_code, fiscal_year, city, district from departments;
+
+create temp table measure as
+select unnest(range(24)) as measure_no, unnest([
+    'budget_adjustment_rate', 'q1_execution_rate', 'q2_execution_rate', 'q3_execution_rate',
+    'q4_execution_rate', 'q1_progress', 'q2_progress', 'q3_progress', 'q4_progress',
+    'average_execution_rate', 'average_progress', 'procurement_execution_rate',
+    'three_public_control_rate', 'daily_public_use_control_rate', 'establishment_control_rate',
+    'off_establishment_rate', 'fixed_asset_utilisation_rate', 'project_completion_rate',
+    'unfinished_key_tasks', 'petition_reply_rate', 'petition_on_time_rate', 'satisfaction_rate',
+    'budget_disclosure', 'final_accounts_disclosure'
+]) as measure_code;
+
 create temp table measured as
-select d.unit_code, d.fiscal_year, unnest([
-    entry('budget_adjustment_rate', abs(b.adjusted - b.initial), b.initial),
-    valued('q1_execution_rate', r1, s1), valued('q2_execution_rate', r2, s2),
-    valued('q3_execution_rate', r3, s3), valued('q4_execution_rate', r4, s4),
-    valued('q1_progress', p1, s1), valued('q2_progress', p2, s2),
-    valued('q3_progress', p3, s3), valued('q4_progress', p4, s4),
-    valued('average_execution_rate', r_mean, s_mean),
-    valued('average_progress', p_mean, s_mean),
-    entry('procurement_execution_rate', bought.actual, bought.planned),
-    entry('three_public_control_rate', expense.actual, expense.budgeted),
-    entry('daily_public_use_control_rate', daily_actual, daily_budgeted),
-    entry('establishment_control_rate', posted, posts),
-    entry('off_establishment_rate', off, posted + off),
-    entry('fixed_asset_utilisation_rate', asset.in_use, asset.total),
-    entry('project_completion_rate', projects_done, projects),
-    entry('unfinished_key_tasks', tasks - tasks_done, if(tasks_done is null, null, 1)),
-    entry('petition_reply_rate', replied, received),
-    entry('petition_on_time_rate', on_time, received),
-    valued('satisfaction_rate', survey.value, survey.status),
-    valued('budget_disclosure', budget_value, budget_status),
-    valued('final_accounts_disclosure', accounts_value, accounts_status)
+select id * 24 + unnest(range(24)) as key, unnest([
+    entry(abs(b.adjusted - b.initial), b.initial),
+    valued(r1, s1), valued(r2, s2), valued(r3, s3), valued(r4, s4),
+    valued(p1, s1), valued(p2, s2), valued(p3, s3), valued(p4, s4),
+    valued(r_mean, s_mean), valued(p_mean, s_mean),
+    entry(bought.actual, bought.planned),
+    entry(expense.actual, expense.budgeted),
+    entry(daily_actual, daily_budgeted),
+    entry(posted, posts),
+    entry(off, posted + off),
+    entry(asset.in_use, asset.total),
+    entry(projects_done, projects),
+    entry(tasks - tasks_done, if(tasks_done is null, null, 1)),
+    entry(replied, received),
+    entry(on_time, received),
+    valued(survey.value, survey.status),
+    valued(budget_value, budget_status),
+    valued(accounts_value, accounts_status)
 ], recursive := true)
-from departments as d
+from department as d
 left join budget as b using (unit_code, fiscal_year)
 left join quarter using (unit_code, fiscal_year)
 left join bought using (unit_code, fiscal_year)
@@ -276,10 +289,10 @@ left join letter using (unit_code, fiscal_year)
 left join survey using (unit_code, fiscal_year)
 left join disclosed using (unit_code, fiscal_year);
 
-create temp table assigned as
+create temp table placed as
 with reaching as (
-    select d.unit_code, d.fiscal_year, a.rubric_id, a.role, a.district
-    from departments as d
+    select d.id, a.rubric_id, a.role, a.district
+    from department as d
     join rubric_assignments as a
         on
             coalesce(d.city = a.city, a.city is null)
@@ -289,128 +302,159 @@ with reaching as (
 )
 
 select
-    unit_code, fiscal_year, rubric_id,
+    id, rubric_id,
     first_value(rubric_id) over (
-        partition by unit_code, fiscal_year order by role = 'official' desc, district nulls last
+        partition by id order by role = 'official' desc, district nulls last
     ) as official_id
 from reaching;
+
+create temp table pair as
+select row_number() over () as pair_id, rubric_id, official_id
+from (select distinct rubric_id, official_id from placed);
+
+create temp table assigned as
+select id, pair_id from placed join pair using (rubric_id, official_id);
+
+-- The bands of a criterion, from the highest: a value is in the first that it is not below.
+create temp table banded as
+select
+    rubric_id, criterion_code,
+    list(cast(lower * 1000000::decimal(7, 0) as bigint) * 10000 order by lower desc nulls last)
+        as lowers,
+    list(lower_inclusive order by lower desc nulls last) as inclusive,
+    list(
+        cast(points * 10000::decimal(5, 0) as bigint) * 10000000000 order by lower desc nulls last
+    ) as points
+from rubric_bands group by all;
+create macro stepped(value) as if(
+    value is null, null,
+    greatest(
+        points_e4
+        - off_e4 * (divided(greatest(value - threshold_e10, 0) * 1000000, step_e10) // 1000000), 0
+    ) * 10000000000
+);
+create macro reaches(value, lower, inclusive) as
+    coalesce(value > lower or (value = lower and inclusive), true);
+
+create temp table code as
+select criterion_code, row_number() over () as criterion_no
+from (select distinct criterion_code from rubric_criteria);
+
+create temp table indicator as
+select
+    row_number() over () as indicator_id, rubric_id, indicator_code,
+    cast(points * 10000::decimal(5, 0) as bigint) * 10000000000 as points,
+    cast(pow(10, 14 - coalesce(score_decimals, 2)) as bigint) as place,
+    cast(pow(10, 4 - coalesce(score_decimals, 2)) as bigint) as factor
+from rubric_indicators join rubrics using (rubric_id);
 
 -- Each criterion of the seeds with all numbers scaled, and how its official rubric scales it.
 create temp table criterion as
 select
-    c.rubric_id, o.rubric_id as official_id, c.indicator_code, c.criterion_code, c.method,
-    c.measure_code, c.over_target, c.when_undefined, c.when_unbounded,
-    c.measure_code is null and c.method = 'step' as takes_number,
-    cast(c.points * 10000::decimal(5, 0) as bigint) as points,
-    cast(coalesce(o.points, c.points) * 10000::decimal(5, 0) as bigint) as official_points,
-    cast(c.points_per_step * 10000::decimal(5, 0) as bigint) as points_per_step,
-    cast(coalesce(c.threshold, 0) * 1000000::decimal(7, 0) as bigint) * 10000 as threshold,
-    cast(coalesce(c.step_size, 1) * 1000000::decimal(7, 0) as bigint) * 10000 as step_size
+    row_number() over () as criterion_id, i.indicator_id, a.pair_id, c.criterion_code,
+    code.criterion_no, m.measure_no, c.method = 'veto' as is_veto, c.method = 'step' as is_step,
+    c.method = 'band' as is_band, c.measure_code is null as is_judged,
+    is_judged and is_step as takes_number, coalesce(c.over_target = 'exceed', false) as exceeds,
+    cast(c.points * 10000::decimal(5, 0) as bigint) as points_e4, points_e4 * 10000000000 as all_points,
+    if(c.when_undefined = 'full', all_points, 0) as when_undefined,
+    if(c.when_unbounded = 'full', all_points, 0) as when_unbounded,
+    if(c.over_target = 'zero', 0, all_points) as above,
+    cast(coalesce(o.points, c.points) * 10000::decimal(5, 0) as bigint) as official_e4,
+    official_e4 * 1000000 as most,
+    cast(c.points_per_step * 10000::decimal(5, 0) as bigint) as off_e4,
+    cast(coalesce(c.threshold, 0) * 1000000::decimal(7, 0) as bigint) * 10000 as threshold_e10,
+    cast(coalesce(c.step_size, 1) * 1000000::decimal(7, 0) as bigint) * 10000 as step_e10,
+    b.lowers[1] as lower1, b.inclusive[1] as inclusive1, b.points[1] as points1,
+    b.lowers[2] as lower2, b.inclusive[2] as inclusive2, b.points[2] as points2,
+    b.lowers[3] as lower3, b.inclusive[3] as inclusive3, b.points[3] as points3,
+    b.points[4] as points4
 from rubric_criteria as c
-join (select distinct rubric_id, official_id from assigned) as a using (rubric_id)
+join pair as a using (rubric_id)
+join code using (criterion_code)
+join indicator as i using (rubric_id, indicator_code)
+left join measure as m using (measure_code)
+left join banded as b using (rubric_id, criterion_code)
 left join rubric_criteria as o on a.official_id = o.rubric_id and c.criterion_code = o.criterion_code;
 
-create temp table band as
-select
-    rubric_id, criterion_code, lower_inclusive, upper_inclusive,
-    cast(lower * 1000000::decimal(7, 0) as bigint) * 10000 as lower,
-    cast(upper * 1000000::decimal(7, 0) as bigint) * 10000 as upper,
-    cast(points * 10000::decimal(5, 0) as bigint) * 10000000000 as points
-from rubric_bands;
+create temp table assessed as
+select d.id * 1000 + code.criterion_no as key, e10(a.value) as value
+from assessments as a
+join department as d using (unit_code, fiscal_year)
+join code using (criterion_code);
 
-create temp table banded as
-select m.unit_code, m.fiscal_year, m.measure_code, c.rubric_id, b.points
-from measured as m
-join (select distinct rubric_id, criterion_code, measure_code from criterion where method = 'band')
-    as c using (measure_code)
-join band as b
-    on
-        c.rubric_id = b.rubric_id and c.criterion_code = b.criterion_code
-        and (b.lower is null or m.value > b.lower or (m.value = b.lower and b.lower_inclusive))
-        and (b.upper is null or m.value < b.upper or (m.value = b.upper and b.upper_inclusive))
-where m.status = 'defined';
-
-create temp table criterion_scores as
+create temp table awarded as
 with judged as (
     select
-        a.unit_code, a.fiscal_year, a.rubric_id, c.* exclude (rubric_id, official_id),
-        m.value as measured, coalesce(m.status, 'missing') as status, e10(s.value) as assessed,
-        s.criterion_code is not null as is_assessed, b.points as band_points
+        a.id, c.*, m.value as measured, coalesce(m.status, 0) as status,
+        s.value as assessed, s.key is not null as is_assessed
     from assigned as a
-    join criterion as c
-        on a.rubric_id = c.rubric_id and coalesce(c.official_id, a.official_id) = a.official_id
-    left join measured as m using (unit_code, fiscal_year, measure_code)
-    left join assessments as s using (unit_code, fiscal_year, criterion_code)
-    left join banded as b
-        on
-            a.unit_code = b.unit_code and a.fiscal_year = b.fiscal_year
-            and a.rubric_id = b.rubric_id and c.measure_code = b.measure_code
-),
-
-counted as (
-    select
-        *,
-        if(takes_number, assessed, measured) - threshold as beyond,
-        if(beyond is null, null, greatest(beyond, 0)) as excess
-    from judged
+    join criterion as c using (pair_id)
+    left join measured as m on a.id * 24 + c.measure_no = m.key
+    left join assessed as s on a.id * 1000 + c.criterion_no = s.key
 )
 
 select
-    unit_code, fiscal_year, rubric_id, indicator_code, criterion_code,
-    method = 'veto' and coalesce(assessed > 0, false) as is_vetoing,
+    id * 1000 + indicator_id as indicator_key, criterion_id, id,
+    is_veto and coalesce(assessed > 0, false) as is_vetoing,
     case
-        when method = 'veto' then if(is_assessed and assessed is null, null, 0)
-        when method = 'step' and (takes_number or status = 'defined')
-            then greatest(
-                points - points_per_step * (divided(excess * 1000000, step_size) // 1000000), 0
-            ) * 10000000000
-        when measure_code is null or status = 'missing'
+        when is_veto then if(is_assessed and assessed is null, null, 0)
+        when takes_number then stepped(assessed)
+        when is_judged or status = 0
             then if(
                 assessed is null, null,
-                greatest(least(assessed, official_points * 1000000), 0) * points // official_points
+                greatest(least(assessed, most), 0) * points_e4 // official_e4
             ) * 10000
-        when status = 'undefined' then if(when_undefined = 'full', points * 10000000000, 0)
-        when status = 'unbounded' then if(when_unbounded = 'full', points * 10000000000, 0)
-        when method = 'band' then band_points
-        when measured <= 10000000000 or over_target = 'exceed' then points * measured
-        when over_target = 'zero' then 0
-        else points * 10000000000
+        when status = 2 then when_undefined
+        when status = 3 then when_unbounded
+        when is_step then stepped(measured)
+        when is_band
+            then case
+                when reaches(measured, lower1, inclusive1) then points1
+                when reaches(measured, lower2, inclusive2) then points2
+                when reaches(measured, lower3, inclusive3) then points3
+                else points4
+            end
+        when measured <= 10000000000 or exceeds then points_e4 * measured
+        else above
     end as points_e14
-from counted;
+from judged;
 
-create temp table indicator_scores as
+create temp table scored as
 with summed as (
     select
-        unit_code, fiscal_year, rubric_id, indicator_code,
-        bool_or(is_vetoing) as is_vetoed, count(points_e14) = count(*) as is_whole,
-        sum(points_e14)::bigint as points
-    from criterion_scores group by all
+        indicator_key, bool_or(is_vetoing) as is_vetoed,
+        whole(sum(points_e14), count(points_e14), count(*)) as points
+    from awarded group by all
 )
 
 select
-    s.unit_code, s.fiscal_year, s.rubric_id, s.indicator_code,
+    indicator_key // 1000 as id, i.rubric_id, i.indicator_code,
     case
-        when not s.is_whole then null when s.is_vetoed then 0
-        else divided(
-            least(greatest(s.points, 0), cast(i.points * 10000::decimal(5, 0) as bigint) * 10000000000),
-            cast(pow(10, 14 - coalesce(r.score_decimals, 2)) as bigint)
-        ) * cast(pow(10, 4 - coalesce(r.score_decimals, 2)) as bigint)
+        when s.points is null then null when s.is_vetoed then 0
+        else divided(least(greatest(s.points, 0), i.points), i.place) * i.factor
     end as score_e4
-from summed as s
-join rubric_indicators as i using (rubric_id, indicator_code)
-join rubrics as r using (rubric_id);
+from summed as s join indicator as i on s.indicator_key % 1000 = i.indicator_id;
 
-create temp table evaluations as
+create view criterion_scores as
+select d.unit_code, d.fiscal_year, i.rubric_id, c.criterion_code, a.points_e14
+from awarded as a
+join department as d using (id)
+join criterion as c using (criterion_id)
+join indicator as i using (indicator_id);
+
+create view indicator_scores as
+select d.unit_code, d.fiscal_year, s.rubric_id, s.indicator_code, s.score_e4
+from scored as s join department as d using (id);
+
+create view evaluations as
 with totals as (
-    select
-        unit_code, fiscal_year, rubric_id,
-        whole(sum(score_e4), count(score_e4), count(*)) as total_e4
-    from indicator_scores group by all
+    select id, rubric_id, whole(sum(score_e4), count(score_e4), count(*)) as total_e4
+    from scored group by all
 )
 
-select
-    t.unit_code, t.fiscal_year, t.rubric_id, t.total_e4, arg_max(g.grade, g.lower) as grade
+select d.unit_code, d.fiscal_year, t.rubric_id, t.total_e4, arg_max(g.grade, g.lower) as grade
 from totals as t
+join department as d using (id)
 left join grade_bands as g
     on t.rubric_id = g.rubric_id and t.total_e4 >= cast(g.lower * 10000::decimal(5, 0) as bigint)
 group by all;
