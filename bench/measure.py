@@ -41,18 +41,21 @@ def measure(task: str, *arguments: object, cwd: Path, **variables: str) -> Cost:
         task: Its name.
         arguments: Its arguments.
         cwd: The project's folder.
-        variables: What its environment has beside this one's.
+        variables: What its environment has beside this one's, of which the project's own settings
+            are left out.
 
     Raises:
         Failed: It did not end well.
     """
+    settings = ("JIXIAO_", "DAGSTER_HOME")
+    kept = {name: v for name, v in os.environ.items() if not name.startswith(settings)}
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.json"
         command = [sys.executable, "-m", "bench.inside", str(report), task, *map(str, arguments)]
         with (Path(folder) / "said").open("w+", encoding="utf-8") as said:
             started = time.monotonic()
             process = subprocess.Popen(
-                command, cwd=cwd, env={**os.environ, **variables}, stdout=said, stderr=said
+                command, cwd=cwd, env=kept | variables, stdout=said, stderr=said
             )
             # What a process took is told to whoever waits for it, once.
             _, status, usage = os.wait4(process.pid, 0)
