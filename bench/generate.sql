@@ -387,11 +387,17 @@ select
     end as reported_grade
 from with_total order by n, sort_order;
 
--- The other lines of the ledger's economic classification than those of the three public expenses.
+-- The other lines of the ledger's economic classification than those of the three public expenses. A
+-- day is not said now and then.
 create or replace view payment_lines as
 select
-    unit_code(n) as unit_code, year(paid_on) as fiscal_year, format('Z{:07d}', k) as payment_id, paid_on,
-    money(cents, '元') as amount, line as budget_line, if(line = 'project', 'P' || (1 + k % 3), null)
-        as project_code,
+    unit_code(n) as unit_code, getvariable('year') as fiscal_year, format('Z{:07d}', k) as payment_id,
+    if(
+        k = 12 and chance(n, getvariable('year'), 'defect', getvariable('defects'))
+        and among(n, getvariable('year'), 'fault', 0, 10) = 0,
+        null, paid_on
+    ) as paid_on,
+    money(cents, '元') as amount, line as budget_line,
+    if(line = 'project', 'P' || (1 + k % 3), null) as project_code,
     if(line = 'personnel', '30101', '30201') as economic_code, is_refund, '元' as amount_unit
 from payments order by n, k;

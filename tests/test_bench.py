@@ -32,7 +32,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
     def make(folder: Path) -> None:
         landing = folder / "landing"
         generate(landing, 48, (2023,), defects=0.7, seed=5)
-        generate(landing, 12, (2024,), payments=24, defects=0.4, seed=5)
+        generate(landing, 12, (2024,), payments=24, defects=0.4, seed=7)
         assert build(landing, folder / "warehouse") == {2023: [], 2024: []}
 
     return City(once(tmp_path_factory, "city", make))
@@ -100,7 +100,8 @@ def test_the_city_goes_everywhere(city: City) -> None:
         "select status, count(*) from fct_measures "
         "where fiscal_year = 2024 and measure_code = 'q4_execution_rate' group by 1"
     )
-    assert rolled_up == [("defined", 12)]
+    # Where a payment has no day, nobody can say which quarters it belongs to.
+    assert {status: count > 0 for status, count in rolled_up} == {"defined": True, "missing": True}
 
 
 @pytest.mark.builds
@@ -188,13 +189,14 @@ def test_helpers_views_and_lines_of_evidence_are_counted(tmp_path: Path) -> None
             create table fct_evidence_lines as
             from (values ('A', 2023, 'budgets', 'x', 'payments', 'p=1', 'amount'),
                 ('A', 2023, 'budgets', 'x', 'payments', 'p=2', 'amount'),
+                ('A', 2023, 'budgets', 'x', 'payments', 'p=3', 'amount'),
                 ('A', 2023, 'budget_execution', 'm', 'payments', 'p=2', 'amount'))
                 as t(unit_code, fiscal_year, table_name, record_key, line_table, line_key, line_column);
             """
         )
     left = look(tmp_path)
     # The view stores nothing; the summary was delivered by nobody, a line twice used is one cell.
-    assert (left.evidence_rows, left.delivered_cells) == (2 + 3 + 3, 1 + 2)
+    assert (left.evidence_rows, left.delivered_cells) == (2 + 3 + 4, 1 + 3)
 
 
 def test_a_process_is_measured(tmp_path: Path) -> None:
@@ -207,7 +209,7 @@ def test_a_process_is_measured(tmp_path: Path) -> None:
 
 
 def test_the_median_counts() -> None:
-    costs = iter([Cost(3, 1, 1, {}), Cost(1, 2, 2, {}), Cost(2, 3, 3, {})])
+    costs = iter([Cost(9, 1, 1, {}), Cost(1, 2, 2, {}), Cost(2, 3, 3, {})])
     assert median(lambda: next(costs), 3) == Cost(2, 3, 3, {})
 
 
