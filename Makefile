@@ -7,7 +7,7 @@ export DO_NOT_TRACK := 1
 # Byte code is compiled when packages are installed; without it every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test unit lint hooks docs sandbox dagster lock upgrade clean
+.PHONY: run test unit lint hooks docs sandbox bench dagster lock upgrade clean
 .DEFAULT_GOAL := run
 
 # A .venv of another Python, of another place or whose Python is gone is made anew.
@@ -36,6 +36,9 @@ docs: .venv/run.installed  ## the models, their columns and lineage as one page,
 
 sandbox: .venv/run.installed  ## a loaded DuckDB file for dbt by hand: dbt build --target dev
 	@$(BIN)/python -m orchestration.sandbox
+
+bench: .venv/dev.installed  ## what a run takes, beside the least that it could; BENCH=--help
+	@$(BIN)/python -m bench $(BENCH)
 
 dagster: .venv/run.installed  ## the graph in a browser, with its schedule
 	@mkdir -p .dagster && cp orchestration/dagster.yaml .dagster/dagster.yaml
