@@ -175,22 +175,26 @@ def _findings(con: duckdb.DuckDBPyConnection, rule: Rule) -> str:
     observed = " || '; ' || ".join(
         f"'{name}=' || {text}" for name, text in values.items() if not name.endswith("_zh")
     )
+    # As lists: an aggregate in order sorts each group by itself, which takes far longer.
+    listed = "array_to_string(list_transform(found, lambda one: one.{}), '{}')"
     return f"""
         select
             {", ".join(RECORD)},
             '{rule.rule_id}' as rule_id, '{rule.severity}' as severity, false as is_waived,
-            string_agg(observed, ' | ' order by observed) as observed,
-            {PLACE} || '：' || string_agg(said_zh, '；' order by observed) as message_zh,
-            {PLACE} || ': ' || string_agg(said_en, '; ' order by observed) as message_en
+            {listed.format("observed", " | ")} as observed,
+            {PLACE} || '：' || {listed.format("said_zh", "；")} as message_zh,
+            {PLACE} || ': ' || {listed.format("said_en", "; ")} as message_en
         from (
             select
                 {", ".join(RECORD)},
-                {observed or "''"} as observed,
-                {_filled(rule.message_zh, values)} as said_zh,
-                {_filled(rule.message_en, values)} as said_en
+                list_sort(list({{
+                    'observed': {observed or "''"},
+                    'said_zh': {_filled(rule.message_zh, values)},
+                    'said_en': {_filled(rule.message_en, values)}
+                }})) as found
             from violating
+            group by {", ".join(RECORD)}
         )
-        group by {", ".join(RECORD)}
     """
 
 

@@ -20,7 +20,7 @@ from tests.reference import read
 
 MODELS = (
     "int_points__band int_points__linear int_points__step int_criteria__awarded "
-    "int_criteria__scored int_criteria__shown"
+    "int_criteria__scored int_criteria__shown int_criteria__worded"
 )
 RUBRIC = "nanshan_2023"
 MEASURE = {"ratio": "budget_execution_rate", "count": "unfinished_key_tasks"}

@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 with departments as (
     select unit_code, fiscal_year from {{ ref('int_departments__evaluated') }}
 ),

@@ -24,7 +24,7 @@ select
     worded.subject_zh,
     worded.explanation_zh
 from scored
-inner join worded
+left join worded
     on
         scored.rubric_id = worded.rubric_id
         and scored.criterion_code = worded.criterion_code

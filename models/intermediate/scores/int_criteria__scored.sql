@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 with awarded as (
     select * from {{ ref('int_criteria__awarded') }}
 ),

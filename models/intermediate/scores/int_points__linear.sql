@@ -1,3 +1,4 @@
+{{ config(materialized='view') }}
 with valued as (
     select * from {{ ref('int_criteria__valued') }}
     where method = 'linear' and value is not null
@@ -44,6 +45,7 @@ select
             when case_code = 'linear_inverse'
                 then {{ quotient('points_possible * full_mark_at', 'value', scale=18) }}
             when value <= 0 or case_code = 'linear_too_much' then 0
+            when full_mark_at = 1 then cast(points_possible * value as decimal(38, 18))
             else {{ quotient('points_possible * value', 'full_mark_at', scale=18) }}
         end as decimal(38, 18)
     ) as points
