@@ -17,7 +17,7 @@ from jinja2 import Environment
 from expectations import runner, validations
 from expectations.rules import Rule, _staged, rules
 from orchestration import dbt, ledger
-from orchestration.definitions import DELIVERED
+from orchestration.graph.steps import DELIVERED
 from orchestration.landing.contract import landing_contract
 from orchestration.landing.load import load_year
 from orchestration.project import PROJECT_DIR, SEEDS_DIR
