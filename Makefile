@@ -26,7 +26,7 @@ lint: .venv/dev.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
-	@$(BIN)/sqlfluff lint --processes 0 --disable-progress-bar models tests/dbt
+	@$(BIN)/python requirements/lint_sql.py
 
 hooks: .venv/dev.installed  ## have git lint what is committed
 	@$(BIN)/pre-commit install

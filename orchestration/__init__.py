@@ -2,5 +2,5 @@
 
 Modules here are what people and Dagster start (`cli`, `launch`, `check`, `verify`, `models_page`,
 `definitions`), and what everything may use (`project`, `faults`, `duck`, `audit`, `dbt`, `seeds`,
-`ledger`, `terminal`). A package never imports from the first.
+`later`, `ledger`, `terminal`). A package never imports from the first.
 """

@@ -46,7 +46,7 @@ def would_have_gaps(landing_dir: Path, warehouse: Path, years: list[int]) -> tup
         blocked or incomplete.
     """
     # Slow to import.
-    from orchestration.launch import launch
+    from orchestration.graph.run import run
     from orchestration.publication import summary
 
     log = logging.getLogger("jixiao")
@@ -56,7 +56,7 @@ def would_have_gaps(landing_dir: Path, warehouse: Path, years: list[int]) -> tup
         # Its steps would tell of a publication that is gone when it ends.
         log.propagate = False
         try:
-            outcomes = launch(landing_dir, scratch, years)
+            outcomes = run(landing_dir, scratch, years, "jixiao check --strict")
         finally:
             log.propagate = True
         published = [year for year, reasons in outcomes.items() if not reasons]

@@ -1,6 +1,7 @@
 """dbt in this process: parsed once, then run on the build's file."""
 
 import fcntl
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -71,14 +72,30 @@ def _parse(target: Path) -> tuple["Manifest", dict[str, Any]]:
         # Two runs at once must not write what dbt parsed over each other.
         fcntl.flock(lock, fcntl.LOCK_EX)
         # The same file for every warehouse, or dbt would parse anew for each.
-        result = invoke(Path(BUILD_FILE), target, "parse")
+        result = invoke(Path(BUILD_FILE), target, "parse", "--no-write-json")
         if isinstance(result.exception, OSError):
             raise result.exception
         if not result.success:
             # It reads the seeds as well, and does not say which one is at fault.
             why = "\n".join(seeds.faults()) or result.exception
             raise RuntimeError(f"dbt cannot parse the project: {why}")
-        return result.result, json.loads((target / "manifest.json").read_text("utf-8"))
+        return result.result, _as_written(result.result, target)
+
+
+def _as_written(manifest: "Manifest", target: Path) -> dict[str, Any]:
+    """The manifest as dagster-dbt takes it, from the file of it; that is written where it changed.
+
+    dbt would write it at every start, which takes longer than to see that nothing changed. What it
+    has parsed it keeps in a file that it writes only then, so that file's checksum tells.
+    """
+    written, stamp = target / "manifest.json", target / "manifest.of"
+    of = hashlib.sha256((target / "partial_parse.msgpack").read_bytes()).hexdigest()
+    if not (written.exists() and stamp.exists() and stamp.read_text("utf-8") == of):
+        stamp.unlink(missing_ok=True)
+        manifest.write(str(written))
+        stamp.write_text(of, "utf-8")
+    written_manifest: dict[str, Any] = json.loads(written.read_text("utf-8"))
+    return written_manifest
 
 
 def nodes() -> set[str]:

@@ -1,45 +1,32 @@
 """The Dagster definitions: one graph, a partition per fiscal year, built in one step."""
 
-import json
+import logging
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
-from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import dagster as dg
-import duckdb
 from dagster_dbt import DagsterDbtTranslator, DbtProject
 from dagster_dbt.asset_utils import build_dbt_specs
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
-from expectations.rules import STAGES, Rule, Stage, rules
-from orchestration import dbt, ledger, seeds
-from orchestration.faults import LandingRefused
-from orchestration.graph.build import Build, Settings, refusal
+from expectations.rules import STAGES, Rule, rules
+from orchestration import dbt
+from orchestration.faults import Refused
+from orchestration.graph import steps
+from orchestration.graph.build import FIRST_YEAR, JOB, Build, Launched, Settings
 from orchestration.landing.contract import landing_contract
-from orchestration.landing.load import load_year
 from orchestration.lineage.columns import column_metadata
-from orchestration.project import CONTRACT_FILE, PROJECT_DIR, Folders, lineage_settings
-from orchestration.publication import chain, summary
+from orchestration.project import CONTRACT_FILE, PROJECT_DIR, Folders
 from orchestration.publication import folder as warehouse
+from orchestration.publication import summary
 
-if TYPE_CHECKING:
-    from expectations.runner import Outcome
-
-JOB = "yearly_evaluation"
 # The open year and the next have partitions too: bureaus deliver before a year is over.
 YEARS = dg.TimeWindowPartitionsDefinition(
-    start="2000", fmt="%Y", cron_schedule="0 0 1 1 *", end_offset=2
+    start=str(FIRST_YEAR), fmt="%Y", cron_schedule="0 0 1 1 *", end_offset=2
 )
-# Measures, rubrics and what each criterion is taken from are there before the checks, so that a
-# rule may compare with them.
-MEASURED = (
-    "+int_criteria__awarded +int_reconciliation__figures_explained fqn:jixiao.intermediate.rubrics"
-)
-# By name, as a path would be looked for below the folder that the command is run in.
-DELIVERED = f"fqn:jixiao.staging resource_type:seed {MEASURED}"
-MARTS = "fqn:jixiao.intermediate fqn:jixiao.marts"
 EVALUATIONS = dg.AssetKey(["marts", "fct_evaluations"])
 PUBLISHED = dg.AssetKey("published")
 COMPLETE = "evaluations_complete"
@@ -47,114 +34,52 @@ COMPLETE = "evaluations_complete"
 BUREAUS, ENGINEERS = "team:bureaus", "team:data_engineers"
 
 
-def _steps(context: dg.AssetExecutionContext, build: Build) -> Iterator[Any]:
-    """A year from its files to its publication; what Dagster is told of it."""
-    yield from _load(build)
-    yield from _run_dbt(context, build, "stage", DELIVERED)
-    yield from _check(build, "check_delivered", "delivered", "waivers")
-    yield from _run_dbt(context, build, "score", MARTS, exclude=MEASURED)
-    yield from _check(build, "check_marts", "marts")
-    yield from _publish(context, build)
-
-
-def _load(build: Build) -> Iterator[Any]:
-    with build.step("load") as step:
-        if faults := seeds.faults():
-            raise LandingRefused(faults)
-        with duckdb.connect(str(build.of.build_file)) as con:
-            ledger.start_run(
-                con, build.run.run_id, [build.year], build.settings.started_at, build.origin
+def _told(context: dg.AssetExecutionContext, build: Build, result: steps.Result) -> Iterator[Any]:
+    """What Dagster is told of what a step has to tell."""
+    match result:
+        case steps.Loaded(table, loads):
+            yield dg.MaterializeResult(
+                asset_key=["raw", table],
+                metadata={
+                    "files": len(loads),
+                    "files_unchanged": sum(load.is_unchanged for load in loads),
+                    "rows_read": sum(load.rows_read for load in loads),
+                    "rows_loaded": sum(load.rows_loaded for load in loads),
+                    "rows_rejected": sum(load.rows_rejected for load in loads),
+                },
             )
-            loads = load_year(con, build.landing_dir, build.year)
-            ledger.loaded(con)
-        unchanged = sum(load.is_unchanged for load in loads)
-        step.told = (
-            f"{len(loads)} files{f' ({unchanged} unchanged)' if unchanged else ''}, "
-            f"{sum(load.rows_loaded for load in loads)} rows loaded, "
-            f"{sum(load.rows_rejected for load in loads)} rejected"
-        )
-        if build.recorder:
-            build.recorder.loaded(build.landing_dir, loads)
-    for table in landing_contract():
-        of_table = [load for load in loads if load.table_name == table]
-        yield dg.MaterializeResult(
-            asset_key=["raw", table],
-            metadata={
-                "files": len(of_table),
-                "files_unchanged": sum(load.is_unchanged for load in of_table),
-                "rows_read": sum(load.rows_read for load in of_table),
-                "rows_loaded": sum(load.rows_loaded for load in of_table),
-                "rows_rejected": sum(load.rows_rejected for load in of_table),
-            },
-        )
+        case steps.Built(event, compiled):
+            yield from _of_dbt(context, event, compiled)
+        case steps.Checked(outcome):
+            yield dg.AssetCheckResult(
+                asset_key=outcome.rule.asset.split("/"),
+                check_name=outcome.rule.rule_id,
+                passed=not outcome.is_violated,
+                severity=_dagster_severity(outcome.rule),
+                metadata={
+                    "severity": outcome.rule.severity,
+                    "violations": outcome.violations,
+                    "departments": outcome.departments,
+                    "keys": dg.MetadataValue.json(outcome.keys),
+                    "sample": dg.MetadataValue.json(outcome.sample),
+                },
+            )
+        case steps.Released(folder, head):
+            yield from _published(context, build, folder, head)
 
 
-def _run_dbt(
-    context: dg.AssetExecutionContext, build: Build, name: str, select: str, exclude: str = ""
+def _of_dbt(
+    context: dg.AssetExecutionContext, event: dict[str, Any], compiled: dict[str, Any]
 ) -> Iterator[Any]:
-    follows_columns = lineage_settings()["column_lineage"]
-    with build.step(name) as step:
-        artifacts = follows_columns or build.recorder is not None
-        run = dbt.build(build.of.build_file, select, exclude, artifacts=artifacts)
-        with duckdb.connect(str(build.of.build_file)) as con:
-            ledger.invoked(con, build.run.run_id, run.invocation_id, run.built)
-        step.told = f"{len(run.events)} models, seeds and tests, {len(run.failures)} failed"
-        step.refused = run.failures or None
-        if build.recorder:
-            build.recorder.built(run.target)
-    compiled = {}
-    if follows_columns:
-        compiled = json.loads((run.target / "manifest.json").read_text("utf-8"))
-    for event in run.events:
-        for result in DbtCoreCliEventMessage(
-            raw_event=event, event_history_metadata={}
-        ).to_default_asset_events(manifest=dbt.parsed()[1], context=context):
-            if compiled and isinstance(result, dg.Output):
-                unique_id = event["data"]["node_info"]["unique_id"]
-                columns = column_metadata(compiled, unique_id)
-                yield result.with_metadata({**result.metadata, **columns})
-            else:
-                yield result
-    if run.failures:
-        raise refusal(run.failures)
-
-
-def _check(build: Build, name: str, *stages: Stage) -> Iterator[Any]:
-    # Great Expectations takes seconds to import.
-    from expectations import runner
-
-    with build.step(name) as step:
-        outcomes = [o for stage in stages for o in runner.check(build.of.build_file, stage)]
-        violations = sum(outcome.violations for outcome in outcomes)
-        step.told = f"{len(outcomes)} data rules, {violations} findings"
-        if build.recorder:
-            build.recorder.checked(outcomes)
-        # The checkpoint decides; where its counts are not ours, the gate before publishing refuses.
-        violated = [o for o in outcomes if o.rule.stage == "marts" and not o.holds]
-        step.refused = [line for outcome in violated for line in _said(outcome)] or None
-    for outcome in outcomes:
-        yield dg.AssetCheckResult(
-            asset_key=outcome.rule.asset.split("/"),
-            check_name=outcome.rule.rule_id,
-            passed=not outcome.is_violated,
-            severity=_dagster_severity(outcome.rule),
-            metadata={
-                "severity": outcome.rule.severity,
-                "violations": outcome.violations,
-                "departments": outcome.departments,
-                "keys": dg.MetadataValue.json(outcome.keys),
-                "sample": dg.MetadataValue.json(outcome.sample),
-            },
-        )
-    if step.refused:
-        raise refusal(step.refused)
-
-
-def _said(outcome: "Outcome") -> list[str]:
-    """Why publishing is refused: the first records that violate a rule on marts, and how many."""
-    lines = [f"{outcome.rule.rule_id}: {line}" for line in outcome.sample]
-    more = outcome.violations - len(lines)
-    return [*lines, f"{outcome.rule.rule_id}: and {more} more"] if more > 0 else lines
+    for result in DbtCoreCliEventMessage(
+        raw_event=event, event_history_metadata={}
+    ).to_default_asset_events(manifest=dbt.parsed()[1], context=context):
+        if compiled and isinstance(result, dg.Output):
+            unique_id = event["data"]["node_info"]["unique_id"]
+            columns = column_metadata(compiled, unique_id)
+            yield result.with_metadata({**result.metadata, **columns})
+        else:
+            yield result
 
 
 def _dagster_severity(rule: Rule) -> dg.AssetCheckSeverity:
@@ -163,13 +88,9 @@ def _dagster_severity(rule: Rule) -> dg.AssetCheckSeverity:
     return dg.AssetCheckSeverity.ERROR if critical else dg.AssetCheckSeverity.WARN
 
 
-def _publish(context: dg.AssetExecutionContext, build: Build) -> Iterator[Any]:
-    with build.step("publish") as step:
-        folder = build.of.publish(build.run.run_id)
-        head = chain.head(folder)
-        step.told = f"{build.of.published}, head {head}"
-        if build.recorder:
-            build.recorder.published(folder)
+def _published(
+    context: dg.AssetExecutionContext, build: Build, folder: Path, head: str
+) -> Iterator[Any]:
     found = summary.read(build.of.root, [build.year])
     reasons = summary.first(found.reasons, "marts.fct_evaluations, status_reason")
     for line in found.lines():
@@ -281,20 +202,67 @@ def _fiscal_year(settings: Settings) -> dg.AssetsDefinition:
     )
     def fiscal_year(context: dg.AssetExecutionContext) -> Iterator[Any]:
         """A year's files loaded, checked, scored and published, all by the same run."""
-        build = Build(context.run, int(context.partition_key), settings)
+        build = Build(_launched(context.run, settings), int(context.partition_key), settings)
         events: list[Any] = []
         try:
-            with build.held(context):
-                for event in _steps(context, build):
-                    events.append(event)
-        except Exception:
+            with _heard(context.log), build.held():
+                for result in steps.steps(build):
+                    events += _told(context, build, result)
+        except Exception as error:
             # What was found keeps its place; what is thrown away is no materialization.
             yield from (event for event in events if isinstance(event, dg.AssetCheckResult))
+            if isinstance(error, Refused):
+                # One reason a line; trying again is no use.
+                raise dg.Failure(str(error), allow_retries=False) from None
             raise
         # A check is of the table that it follows.
         yield from sorted(events, key=lambda event: isinstance(event, dg.AssetCheckResult))
 
     return fiscal_year
+
+
+def _launched(run: dg.DagsterRun, settings: Settings) -> Launched:
+    how = settings.command or _launched_how(run)
+    return Launched(run.run_id, run.job_name, run.tags.get("user"), how)
+
+
+def _launched_how(run: dg.DagsterRun) -> str:
+    """How Dagster came to launch a run: its tags say what it repeats and what asked for it."""
+    tags = run.tags
+    if run.parent_run_id:
+        what = "automatic retry" if "dagster/retry_number" in tags else "re-execution"
+        return f"Dagster: {what} of {run.parent_run_id}"
+    if "dagster/schedule_name" in tags:
+        return f"Dagster: schedule {tags['dagster/schedule_name']}"
+    if "dagster/backfill" in tags:
+        return f"Dagster: backfill {tags['dagster/backfill']}"
+    # Only a run that was asked for through the web server or the daemon knows its code location.
+    return "Dagster: launched by hand" if run.remote_job_origin else "Dagster: command or Python"
+
+
+@contextmanager
+def _heard(log: logging.Logger) -> Iterator[None]:
+    """Have a run's event log get what people are told: the lines of the log `jixiao`."""
+    told = logging.getLogger("jixiao")
+    level, handler = told.level, _EventLog(log)
+    told.addHandler(handler)
+    told.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        told.removeHandler(handler)
+        told.setLevel(level)
+
+
+class _EventLog(logging.Handler):
+    """Passes the log that people read on a terminal on to a run's event log."""
+
+    def __init__(self, log: logging.Logger) -> None:
+        super().__init__(logging.INFO)
+        self._log = log
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._log.log(record.levelno, record.getMessage())
 
 
 @dg.schedule(
@@ -312,7 +280,6 @@ def after_the_year(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
 def build_definitions(
     landing_dir: str,
     warehouse_dir: str,
-    started_at: str | None = None,
     command: str | None = None,
 ) -> dg.Definitions:
     """The graph on a landing and a warehouse folder.
@@ -320,14 +287,12 @@ def build_definitions(
     Args:
         landing_dir: Where the bureaus' files are.
         warehouse_dir: Where the warehouse is built and published.
-        started_at: When its runs count as started, in ISO 8601; when they do by default.
-        command: The command that launches them, as the ledger has it; none where Dagster does.
+        command: The command that launches its runs, as the ledger has it; none where Dagster does.
     """
     fiscal_year = _fiscal_year(
         Settings(
             landing=Path(landing_dir).absolute(),
             warehouse=Path(warehouse_dir).absolute(),
-            started_at=datetime.fromisoformat(started_at) if started_at else None,
             command=command,
         )
     )

@@ -1,14 +1,16 @@
 """Running the yearly job in this process, as the jixiao command does."""
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import dagster as dg
 
 from orchestration import seeds
-from orchestration.definitions import JOB, YEARS, build_definitions
+from orchestration.definitions import build_definitions
 from orchestration.faults import WrongSurroundings, in_a_line, keep_details
+from orchestration.graph.build import JOB
+from orchestration.graph.run import faulty_seeds, no_fiscal_year
 from orchestration.project import dagster_home
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
@@ -18,7 +20,6 @@ def launch(
     landing: Path,
     warehouse: Path,
     years: list[int],
-    started_at: str | None = None,
     command: str = "jixiao run",
 ) -> dict[int, list[str]]:
     """Build and publish fiscal years one after the other; one that is refused leaves the others.
@@ -27,25 +28,20 @@ def launch(
         landing: The landing folder.
         warehouse: The warehouse folder.
         years: The fiscal years.
-        started_at: When the runs count as started, in ISO 8601; when they do by default.
         command: What launches them, as the ledger has it.
 
     Returns:
         For each year the reasons why it was refused, one line each; none where it was published.
     """
     if faults := seeds.faults():
-        return {year: [f"{year} refused: {fault}" for fault in faults] for year in years}
-    definitions = build_definitions(str(landing), str(warehouse), started_at, command)
+        return faulty_seeds(years, faults)
+    definitions = build_definitions(str(landing), str(warehouse), command=command)
     job = definitions.resolve_job_def(JOB)
-    partitions = YEARS.get_partition_keys()
     outcomes: dict[int, list[str]] = {}
     with _instance() as instance:
         for year in years:
-            if str(year) not in partitions:
-                outcomes[year] = [
-                    f"{year} refused: expected a fiscal year from {partitions[0]} to "
-                    f"{partitions[-1]}; correct the folder's name"
-                ]
+            if reasons := no_fiscal_year(year):
+                outcomes[year] = reasons
                 continue
             result = job.execute_in_process(
                 partition_key=str(year),
@@ -57,11 +53,15 @@ def launch(
     return outcomes
 
 
-def _instance() -> AbstractContextManager[dg.DagsterInstance | None]:
-    """The instance that `dagster dev` shows, where there is one."""
+def _instance() -> AbstractContextManager[dg.DagsterInstance]:
+    """The instance that `dagster dev` shows, where there is one; else one for the run alone."""
     home = dagster_home()
     if home is None:
-        return nullcontext()
+        unread = dg.DagsterInstance.ephemeral()
+        # The result has the events. To write them into a database in memory that nobody opens takes
+        # a twelfth of a run.
+        unread.event_log_storage.store_event = lambda event: None  # type: ignore[method-assign]
+        return unread
     try:
         return dg.DagsterInstance.get()
     except Exception as error:

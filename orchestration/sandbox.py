@@ -8,8 +8,8 @@ from pathlib import Path
 import duckdb
 
 from orchestration import dbt, ledger, seeds
-from orchestration.definitions import DELIVERED, MARTS, MEASURED
 from orchestration.faults import LandingRefused, Refused, WrongSurroundings
+from orchestration.graph.steps import DELIVERED, MARTS, MEASURED
 from orchestration.landing.files import landing_years
 from orchestration.landing.load import load_year
 from orchestration.project import Folders, sandbox_file

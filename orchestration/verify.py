@@ -244,13 +244,11 @@ def _changed_code(run: Run) -> Iterator[str]:
 def _rebuild(landing: Path, folder: Path, runs: list[Run]) -> list[str]:
     """Build runs again, each as of its own date; the reasons why one is refused."""
     # The engines take seconds to import.
-    from orchestration.launch import launch
+    from orchestration.graph.run import run as build
 
     for run in runs:
         logger.info("%s is built again", run.told)
-        reasons = launch(
-            landing, folder, [run.fiscal_year], run.started_at.isoformat(), command="jixiao verify"
-        )
+        reasons = build(landing, folder, [run.fiscal_year], "jixiao verify", run.started_at)
         if any(reasons.values()):
             return [line for lines in reasons.values() for line in lines]
     return []

@@ -86,12 +86,15 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 
 def build(landing: Path, warehouse: Path, *years: int) -> dict[int, list[str]]:
-    """Run the pipeline in this process; the reasons why a year was refused."""
-    assert _may_build, "what builds is marked with pytest.mark.builds"
-    from orchestration.landing.files import landing_years
-    from orchestration.launch import launch
+    """Run a year's steps in this process; the reasons why a year was refused.
 
-    return launch(landing, warehouse, list(years) or landing_years(landing))
+    What Dagster is told of them is the concern of test_graph.py and test_reexecution.py.
+    """
+    assert _may_build, "what builds is marked with pytest.mark.builds"
+    from orchestration.graph.run import run
+    from orchestration.landing.files import landing_years
+
+    return run(landing, warehouse, list(years) or landing_years(landing), "jixiao run")
 
 
 def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], None]) -> Path:
@@ -185,6 +188,11 @@ def copy_of_the_project(copy: Path) -> Callable[..., "subprocess.CompletedProces
         ignore=_not_of_the_project,
     )
     shutil.copytree(PROJECT_DIR / "tests" / "dbt", copy / "tests" / "dbt")
+    # What dbt has parsed goes with it, so that it parses what is changed and not all anew.
+    from orchestration import dbt
+
+    dbt.parsed()
+    shutil.copytree(PROJECT_DIR / "target" / "parsed", copy / "target" / "parsed")
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return jixiao(*arguments, cwd=copy)

@@ -14,7 +14,7 @@ from tests.synthetic import Generator
 
 pytestmark = pytest.mark.builds
 
-DEPARTMENTS = 400
+DEPARTMENTS = 150
 
 
 @pytest.fixture(scope="module")

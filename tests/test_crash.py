@@ -49,11 +49,14 @@ def test_at_every_moment_of_a_run_the_publication_before_is_whole(
 
         monkeypatch.setattr(module, name, between)
     logger = logging.getLogger("jixiao")
+    level = logger.level
+    logger.setLevel(logging.INFO)
     logger.addHandler(snapshots)
     try:
         assert build(LANDING, published.warehouse) == {2023: []}
     finally:
         logger.removeHandler(snapshots)
+        logger.setLevel(level)
     moments = sorted(snapshots.kept.iterdir())
     assert len(moments) == len(STEPS) + 6
     for moment in moments:

@@ -10,7 +10,8 @@ import pytest
 
 from expectations.rules import Stage, rules
 from orchestration import ledger
-from orchestration.definitions import JOB, YEARS, after_the_year, build_definitions
+from orchestration.definitions import YEARS, after_the_year, build_definitions
+from orchestration.graph.build import JOB
 from orchestration.landing.contract import landing_contract
 from tests.conftest import LANDING, Published, append_rows
 

@@ -9,7 +9,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import audit, cli, launch, ledger, verify
+from orchestration import audit, cli, ledger, verify
+from orchestration.graph.run import run
 from orchestration.project import SEEDS_DIR
 from orchestration.publication import chain
 from tests.conftest import LANDING, Published, TwoYears, append_rows, build
@@ -74,14 +75,14 @@ def test_gaps_are_an_outcome_and_only_the_last_run_is_current(
     landing: Path, published: Published
 ) -> None:
     (landing / "2023" / "satisfaction_surveys.csv").unlink()
-    moment = "2024-02-29T23:30:00+08:00"
-    assert launch.launch(landing, published.warehouse, [2023], moment) == {2023: []}
+    moment = datetime.fromisoformat("2024-02-29T23:30:00+08:00")
+    assert run(landing, published.warehouse, [2023], "jixiao run", moment) == {2023: []}
     runs = published.rows(
         "select outcome, is_current, started_at from scores.audit.runs order by published_at"
     )
     assert [run[:2] for run in runs] == [("published", False), ("published_with_gaps", True)]
     # A run that repeats another has its date, which decides what waivers are in force.
-    assert runs[1][2] == datetime.fromisoformat(moment)
+    assert runs[1][2] == moment
     assert set(
         published.rows(
             "select status, total_score, grade, status_reason from fct_evaluations "

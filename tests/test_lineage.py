@@ -11,7 +11,8 @@ from uuid import UUID
 import dagster as dg
 import pytest
 
-from orchestration.definitions import JOB, build_definitions
+from orchestration.definitions import build_definitions
+from orchestration.graph.build import JOB
 from orchestration.lineage.columns import column_lineage
 from tests.conftest import LANDING, append_rows, build, jixiao
 

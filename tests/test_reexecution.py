@@ -14,8 +14,9 @@ import pytest
 
 from expectations import checkpoint, runner
 from orchestration import ledger
-from orchestration.definitions import JOB, build_definitions
+from orchestration.definitions import build_definitions
 from orchestration.faults import NotWhole
+from orchestration.graph.build import JOB
 from orchestration.project import PROJECT_DIR
 from orchestration.publication import gate
 from orchestration.publication.folder import Warehouse

@@ -17,7 +17,7 @@ from jinja2 import Environment
 from expectations import runner, validations
 from expectations.rules import Rule, _staged, rules
 from orchestration import dbt, ledger
-from orchestration.definitions import DELIVERED
+from orchestration.graph.steps import DELIVERED
 from orchestration.landing.contract import landing_contract
 from orchestration.landing.load import load_year
 from orchestration.project import PROJECT_DIR, SEEDS_DIR
@@ -1190,7 +1190,7 @@ def test_broken_departments_are_blocked_and_no_other_is_touched(tmp_path: Path) 
         if case.rule_id in critical and case.messages and " 2022 " not in case.messages[0]
     ]
     assert {case.rule_id for case in broken} == critical
-    without, both = broken_city(tmp_path, 400, broken)
+    without, both = broken_city(tmp_path, 120, broken)
     units = {f"u{n:03}": case for n, case in enumerate(broken)}
     found = both.rows("select unit_code, rule_id from fct_findings where severity = 'critical'")
     for unit, case in units.items():

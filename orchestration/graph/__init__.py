@@ -1,5 +1,5 @@
-"""The Dagster graph: what one run does of a year, and how Dagster is told of it.
+"""What one run does of a year: its steps, in their order, and the build that they are about.
 
-Here belong the steps and their order. What a step does stands where it is at home: loading in
-`landing`, models in dbt, rules in `expectations`, publishing in `publication`.
+What a step does stands where it is at home: loading in `landing`, models in dbt, rules in
+`expectations`, publishing in `publication`. What Dagster is told of it stands in `definitions`.
 """

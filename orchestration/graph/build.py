@@ -1,4 +1,7 @@
-"""The build of a fiscal year by one run: the warehouse held for it, its steps told and timed."""
+"""The build of a fiscal year by one run: the warehouse held for it, its steps told and timed.
+
+Dagster is not imported here: what a command builds to compare with, it builds without it.
+"""
 
 import logging
 import os
@@ -11,7 +14,6 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
-import dagster as dg
 import duckdb
 
 from orchestration import dbt, ledger
@@ -23,6 +25,9 @@ if TYPE_CHECKING:
     from orchestration.lineage.events import Recorder
 
 logger = logging.getLogger("jixiao")
+
+FIRST_YEAR = 2000
+JOB = "yearly_evaluation"
 
 
 @dataclass(frozen=True)
@@ -42,18 +47,35 @@ class Settings:
     command: str | None = None
 
 
+@dataclass(frozen=True)
+class Launched:
+    """A run, and how it came to be.
+
+    Attributes:
+        run_id: The run.
+        job_name: The job that it is of, as lineage has it.
+        by: Who launched it, as who launches it knows; else whom the process belongs to.
+        how: The command that launched it, or what of Dagster.
+    """
+
+    run_id: str
+    job_name: str
+    by: str | None
+    how: str
+
+
 @dataclass
 class Build:
     """One run's build of a year, from the landing folder to what is published.
 
     Attributes:
-        run: The run.
+        launched: The run.
         year: The fiscal year.
         settings: Where it reads and publishes.
         recorder: What tells the run's lineage, where it is asked for.
     """
 
-    run: dg.DagsterRun
+    launched: Launched
     year: int
     settings: Settings
     recorder: Optional["Recorder"] = None
@@ -73,26 +95,15 @@ class Build:
         """Where the run's data comes from, and who launched it and how."""
         return ledger.Origin(
             landing_root=str(self.landing_dir),
-            launched_by=launched_by(self.run),
-            launched_how=self.settings.command or launched_how(self.run),
+            launched_by=_user(self.launched.by),
+            launched_how=self.launched.how,
         )
 
     @contextmanager
-    def held(self, context: dg.AssetExecutionContext) -> Iterator[None]:
-        """Hold the warehouse from the first step to the last; Dagster is told what people are told.
-
-        Args:
-            context: The run's, whose event log gets the lines of the log `jixiao`.
-        """
-        level, handler = logger.level, _EventLog(context.log)
-        logger.addHandler(handler)
-        logger.setLevel(logging.INFO)
-        try:
-            with self.of.building(say=logger.info), self._recording():
-                yield
-        finally:
-            logger.removeHandler(handler)
-            logger.setLevel(level)
+    def held(self) -> Iterator[None]:
+        """Hold the warehouse from the first step to the last."""
+        with self.of.building(say=logger.info), self._recording():
+            yield
 
     @contextmanager
     def _recording(self) -> Iterator[None]:
@@ -106,8 +117,8 @@ class Build:
         self.recorder = Recorder(
             Path(events).resolve(),
             self.of,
-            job=self.run.job_name,
-            run_id=self.run.run_id,
+            job=self.launched.job_name,
+            run_id=self.launched.run_id,
             year=self.year,
             manifest=dbt.parsed()[1],
         )
@@ -119,7 +130,7 @@ class Build:
 
     @contextmanager
     def step(self, name: str) -> Iterator["Step"]:
-        """Tell how long a step took; a refusal becomes the failure of the run.
+        """Tell how long a step took, and why it refuses the year.
 
         Args:
             name: The step, as people are told and as the ledger notes it once it is done.
@@ -132,10 +143,10 @@ class Build:
             yield step
             if not step.refused and self.of.build_file.exists():
                 with duckdb.connect(str(self.of.build_file)) as con:
-                    ledger.did(con, self.run.run_id, name)
+                    ledger.did(con, self.launched.run_id, name)
         except Refused as refused:
             step.refused = refused.reasons
-            raise refusal(refused.reasons) from None
+            raise
         except BaseException as error:
             step.refused = [str(error) or type(error).__name__]
             raise
@@ -154,49 +165,10 @@ class Step:
     refused: list[str] | None = None
 
 
-class _EventLog(logging.Handler):
-    """Passes the log that people read on a terminal on to a run's event log."""
-
-    def __init__(self, log: logging.Logger) -> None:
-        super().__init__(logging.INFO)
-        self._log = log
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._log.log(record.levelno, record.getMessage())
-
-
-def refusal(reasons: list[str]) -> dg.Failure:
-    """The failure of a run that refuses a year, one reason a line; trying again is no use."""
-    return dg.Failure(description="\n".join(reasons), allow_retries=False)
-
-
-def launched_how(run: dg.DagsterRun) -> str:
-    """How Dagster came to launch a run, as the ledger has it.
-
-    Args:
-        run: The run, whose tags say what it repeats and what asked for it.
-    """
-    tags = run.tags
-    if run.parent_run_id:
-        what = "automatic retry" if "dagster/retry_number" in tags else "re-execution"
-        return f"Dagster: {what} of {run.parent_run_id}"
-    if "dagster/schedule_name" in tags:
-        return f"Dagster: schedule {tags['dagster/schedule_name']}"
-    if "dagster/backfill" in tags:
-        return f"Dagster: backfill {tags['dagster/backfill']}"
-    # Only a run that was asked for through the web server or the daemon knows its code location.
-    return "Dagster: launched by hand" if run.remote_job_origin else "Dagster: command or Python"
-
-
-def launched_by(run: dg.DagsterRun) -> str:
-    """Who launched a run: the user that Dagster knows, else the one that the process belongs to.
-
-    Args:
-        run: The run.
-    """
+def _user(known: str | None) -> str:
+    """Who launched a run: the user that is known, and the one that the process belongs to."""
     try:
         owner = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:
         owner = f"uid {os.getuid()}"
-    user = run.tags.get("user")
-    return f"{user} (process of {owner})" if user else owner
+    return f"{known} (process of {owner})" if known else owner

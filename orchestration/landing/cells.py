@@ -36,6 +36,8 @@ STROKES = r"[-‐‑‒–—―−－~～*./\\…]+"
 NOTHING = "无|暂无|没有|不适用|不涉及|未提供|空|n/?a|<na>|null|none|nil|na[nt]"
 PLACEHOLDER = f"(?i)^[¥￥ ]*({STROKES}|{NOTHING})$"
 NO_CODE = r"^[^\pL\pN]+$"
+# What is wrong with the cells of a row.
+FAULTS = "struct(column_name varchar, value varchar, reason varchar)[]"
 TRUE, FALSE = ("true", "1", "1.0", "是", "yes"), ("false", "0", "0.0", "否", "no")
 # Staging holds yuan as decimal(18,2) and other numbers as decimal(28,10).
 YUAN_LIMIT, NUMBER_LIMIT = 10**16, 10**12

@@ -45,6 +45,11 @@ class LandedFile:
     state: tuple[int, ...] = ()
 
     @property
+    def size(self) -> int:
+        """How many bytes it has, by that state."""
+        return self.state[2]
+
+    @property
     def told(self) -> str:
         """What people are told of it: the file, and the sheet where it has several."""
         return f"{self.name} sheet {self.sheet}" if self.sheet else self.name

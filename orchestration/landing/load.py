@@ -5,7 +5,8 @@ import hashlib
 import inspect
 import logging
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -32,6 +33,8 @@ logger = logging.getLogger("jixiao")
 TOLD_ROWS = 20
 # What loading may take of the machine, whatever is delivered.
 MEMORY_LIMIT = "1GB"
+# What is read sooner than its queries are planned.
+SMALL_BYTES = 1_000_000
 LINEAGE = {
     "load_id": "varchar",
     "source_file": "varchar",
@@ -95,6 +98,26 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
         reasons.append(
             f"{year}: no departments file; expected {year}/departments.csv with a row for each"
         )
+    with _little_ado(con, files):
+        return _load(con, year, files, reasons)
+
+
+@contextmanager
+def _little_ado(con: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> Iterator[None]:
+    """Read small files on one core and without looking for the best plan, which takes longer."""
+    if sum(file.size for file in files) >= SMALL_BYTES:
+        yield
+        return
+    con.execute("set threads = 1; pragma disable_optimizer")
+    try:
+        yield
+    finally:
+        con.execute("reset threads; pragma enable_optimizer")
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection, year: int, files: list[LandedFile], reasons: list[str]
+) -> list[Load]:
     kept: dict[Table, set[str]] = {}
     read: dict[Table, bool] = {}
     for table in landing_contract().values():
@@ -251,7 +274,7 @@ def _read_table(
     changed = [arrival for arrival in arrivals if arrival.load_id not in known]
     if not changed:
         return {arrival.load_id for arrival in kept}
-    _make_room(con, table, year)
+    _make_room(con, table)
     _read_files(con, table, year, changed)
     if kept:
         # Rows that share a key are all rejected, also those of a file that was loaded before.
@@ -263,21 +286,17 @@ def _read_table(
     return {arrival.load_id for arrival in kept}
 
 
-def _make_room(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> None:
-    columns = [f'cast(null as varchar) as "{column.name}"' for column in table.columns]
-    nothing = (
-        f"(select {', '.join(columns)}, cast(null as bigint) as source_row, false as is_blank "
-        "limit 0)"
-    )
-    typed = cells.typed_select(table, year, nothing)
+def _make_room(con: duckdb.DuckDBPyConnection, table: Table) -> None:
+    columns = "".join(f'"{column.name}" {column.data_type}, ' for column in table.columns)
     con.execute(
         f"""
         create or replace temp table files_{table.name} (
             file_no integer, load_id varchar, source_file varchar, source_sha256 varchar,
             rows_before bigint, first_row bigint, ends_in_line boolean
         );
-        create or replace temp table incoming_{table.name} as
-        select *, cast(null as integer) as file_no from ({typed});
+        create or replace temp table incoming_{table.name} (
+            {columns}source_row bigint, is_blank boolean, faults {cells.FAULTS}, file_no integer
+        );
         create or replace temp view read_{table.name} as
         select
             incoming.* exclude (file_no, source_row, is_blank),
