@@ -204,6 +204,8 @@ def _environment(database: Path) -> Iterator[None]:
             if name.startswith("DBT_"):
                 del os.environ[name]
         os.environ["JIXIAO_BUILD_FILE"] = str(database)
+        # dbt has two threads, and each of them runs its query itself: one beside every core but one.
+        os.environ["JIXIAO_BUILD_THREADS"] = str(max(1, (os.cpu_count() or 1) - 1))
         yield
     finally:
         for name in set(os.environ) - set(kept):
