@@ -204,7 +204,7 @@ def _environment(database: Path) -> Iterator[None]:
             if name.startswith("DBT_"):
                 del os.environ[name]
         os.environ["JIXIAO_BUILD_FILE"] = str(database)
-        # dbt has two threads, and each of them runs its query itself: one beside every core but one.
+        # dbt has two threads, which run their queries themselves: one for every core but one.
         os.environ["JIXIAO_BUILD_THREADS"] = str(max(1, (os.cpu_count() or 1) - 1))
         yield
     finally:
