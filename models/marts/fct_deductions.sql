@@ -23,12 +23,16 @@ listed as (
 
 causes as (
     select
-        * exclude (causes),
-        len(causes) as causes_count,
-        array_to_string(list_transform(causes, lambda cause: cause.explanation_zh), '；')
-            as causes_zh,
+        listed.unit_code,
+        listed.fiscal_year,
+        listed.rubric_id,
+        listed.indicator_code,
+        len(listed.causes) as causes_count,
+        array_to_string(
+            list_transform(listed.causes, lambda cause: cause.explanation_zh), '；'
+        ) as causes_zh,
         nullif(array_to_string(list_transform(
-            list_filter(causes, lambda cause: cause.is_vetoing),
+            list_filter(listed.causes, lambda cause: cause.is_vetoing),
             lambda cause: cause.explanation_zh
         ), '；'), '') as veto_zh
     from listed
