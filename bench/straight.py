@@ -118,10 +118,10 @@ def run(landing: Path, year: int, models: Path, state: Path, folder: Path) -> di
 
 
 def _settings() -> dict[str, Any]:
-    """DuckDB's settings, as profiles.yml has them."""
+    """DuckDB's settings, as profiles.yml has them; one that dbt fills in is left as it is."""
     profiles = yaml.safe_load((PROJECT_DIR / "profiles.yml").read_text("utf-8"))
     settings: dict[str, Any] = profiles["jixiao"]["outputs"]["build"].get("settings", {})
-    return settings
+    return {name: value for name, value in settings.items() if "{{" not in str(value)}
 
 
 def _read(con: duckdb.DuckDBPyConnection, landing: Path, year: int, table: Table) -> None:

@@ -4,6 +4,7 @@ import gc
 import logging
 import os
 import sys
+import time
 import traceback
 import warnings
 from importlib.metadata import version
@@ -23,6 +24,7 @@ SAME, DIFFERENT = 0, 1
 INTERRUPTED = 130
 # Where the context keeps the folder that a fault's details are written to.
 WAREHOUSE = f"{__name__}.warehouse"
+STARTED = time.monotonic()
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -146,15 +148,18 @@ def run(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool) ->
             raise WrongSurroundings(
                 f"{path}: no file to write {what} to ({error.strerror}); correct {variable}"
             ) from None
-    logging.getLogger("jixiao").info("jixiao: %s from %s", ", ".join(map(str, wanted)), landing)
+    logger = logging.getLogger("jixiao")
+    logger.info("jixiao: %s from %s", ", ".join(map(str, wanted)), landing)
     # The engines take seconds to import, so only once the command is known to be sound.
     from orchestration.launch import launch
     from orchestration.publication import summary
 
+    logger.info("%-21s %5.1f s  the engines", "jixiao: started", time.monotonic() - STARTED)
     try:
         outcomes = launch(landing, warehouse, wanted)
     except KeyboardInterrupt:
         return _told("interrupted; what was published stays", INTERRUPTED)
+    logger.info("%-21s %5.1f s  in all", "jixiao: done", time.monotonic() - STARTED)
     published = [year for year, reasons in outcomes.items() if not reasons]
     has_gaps = summary.show(warehouse, published) if published else False
     if published:
