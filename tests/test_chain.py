@@ -306,7 +306,8 @@ def test_a_run_prints_its_head_and_refuses_a_state_that_is_not_its_own(
     name = (copy / "published").readlink().name
     arguments = ["--landing", str(LANDING), "--warehouse", str(copy)]
     assert cli.main(["run", *arguments]) == cli.PUBLISHED
-    assert caplog.messages[-1].endswith(f"/published, head {chain.head(copy / 'published')}")
+    *_, publish, _ = caplog.messages
+    assert publish.endswith(f"/published, head {chain.head(copy / 'published')}")
     assert (copy / "chain" / f"{name}.json").is_file()
     current = (copy / "published").readlink().name
     state = copy / "states" / f"{current}.duckdb"
