@@ -61,7 +61,7 @@ def test_a_second_year_changes_nothing_in_the_first(
 
 
 def test_other_years_stay_the_files_that_they_are(two_years: TwoYears) -> None:
-    """But for a database that is no longer what was published: that is written anew."""
+    """But for what is no longer what was published: that is written anew."""
     older = two_years.warehouse.resolve() / "publications"
     older /= (two_years.warehouse / "published").readlink().name
     first = {year: of_year(two_years, year) for year in (2023, 2024)}
@@ -79,6 +79,14 @@ def test_other_years_stay_the_files_that_they_are(two_years: TwoYears) -> None:
     assert of_year(two_years, 2024)["fct_measures"] != first[2024]["fct_measures"]
     assert_published_as_built(two_years)
     assert chain.differences(two_years.warehouse, newer.name, runs_of(two_years), None) == []
+
+    (newer / mart.format(2023)).chmod(0o644)
+    (newer / mart.format(2023)).write_bytes(b"changed")
+    older = newer
+    assert build(two_years.landing, two_years.warehouse, 2024) == {2024: []}
+    newer = (two_years.warehouse / "published").resolve()
+    assert not same(mart.format(2023))
+    assert same("data_docs/2023.html")
 
     (newer / "scores.duckdb").chmod(0o644)
     with duckdb.connect(str(newer / "scores.duckdb")) as con:

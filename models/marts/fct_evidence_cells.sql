@@ -48,41 +48,6 @@ cells as (
         })) as uses
     from uses
     group by all
-),
-
-explained as (
-    select
-        cells.*,
-        {{ cell_as_corrected('cells') }} as counted_value,
-        {{ correction_told('cells', 'told') }} as correction
-    from cells
-    left join corrections as told
-        on
-            cells.corrections is not null
-            and cells.delivered_unit_code = told.unit_code
-            and cells.delivered_year = told.fiscal_year
-            and cells.table_name = told.table_name
-            and cells.record_key = told.record_key
 )
 
-select
-    unit_code,
-    fiscal_year,
-    table_name,
-    record_key,
-    column_name,
-    delivered_unit_code,
-    delivered_year,
-    cast(value as decimal(28, 10)) as value,
-    delivered_value,
-    case when correction is not null then counted_value end as corrected_value,
-    corrections['amount_unit'] as corrected_unit,
-    correction,
-    amount_unit,
-    source_file,
-    source_sha256,
-    source_row,
-    load_id,
-    lines_count,
-    uses
-from explained
+{{ cells_told('cells', ['lines_count', 'uses']) }}

@@ -70,8 +70,8 @@ def is_sealed(folder: Path, name: str) -> bool:
 def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
     """Write the manifest of a publication that is whole, but not switched to yet.
 
-    A file that is one of the publication before it as well keeps the entry that it has there, so
-    that it is not read, and one that was changed since is told by what compares them.
+    A file that is one of the publication before it as well keeps the entry that it has there: it
+    was held against it when it was linked.
 
     Args:
         root: The warehouse folder.

@@ -44,12 +44,13 @@ class Kept:
             folder: The folder of the next one.
 
         Returns:
-            Whether it is; else it has to be written.
+            Whether it is; else it has to be written, as where it is no longer what was published.
         """
-        source = self.folder / path.relative_to(folder)
-        with suppress(OSError):
-            os.link(source, path)
-            return True
+        name = path.relative_to(folder)
+        if chain.is_sealed(self.folder, name.as_posix()):
+            with suppress(OSError):
+                os.link(self.folder / name, path)
+                return True
         return False
 
 
