@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -208,13 +207,9 @@ def _not_of_the_project(folder: str, names: list[str]) -> set[str]:
 
 def jixiao(*arguments: str, cwd: Path = PROJECT_DIR) -> "subprocess.CompletedProcess[str]":
     """The jixiao command in a process of its own, from the project in `cwd`."""
-    return subprocess.run(
-        [sys.executable, "-m", "orchestration.cli", *arguments],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    from tests import engines
+
+    return engines.run(arguments, cwd, os.environ)
 
 
 @pytest.fixture
