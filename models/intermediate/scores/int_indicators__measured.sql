@@ -70,7 +70,9 @@ told as (
                     and (units.has_denominator or measures.quotient = 'mean')
                     then format(
                         '（{} ÷ {}）',
-                        concat_ws(' ', {{ grouped_text('valued.numerator') }}, units.numerator_unit_zh),
+                        concat_ws(
+                            ' ', {{ grouped_text('valued.numerator') }}, units.numerator_unit_zh
+                        ),
                         concat_ws(
                             ' ', {{ grouped_text('valued.denominator') }}, units.denominator_unit_zh
                         )
@@ -86,18 +88,20 @@ told as (
 
 texts as (
     select
-        unit_code,
-        fiscal_year,
-        rubric_id,
-        indicator_code,
+        told.unit_code,
+        told.fiscal_year,
+        told.rubric_id,
+        told.indicator_code,
         array_to_string(
             list_transform(
-                list_sort(list({'sort_order': sort_order, 'measure_zh': measure_zh})),
-                lambda one: one.measure_zh
+                list_sort(list({
+                    'sort_order': told.sort_order, 'measure_zh': told.measure_zh
+                })),
+                lambda measure: measure.measure_zh
             ), '；'
         ) as measures_zh
     from told
-    group by unit_code, fiscal_year, rubric_id, indicator_code
+    group by told.unit_code, told.fiscal_year, told.rubric_id, told.indicator_code
 ),
 
 by_basis as (
@@ -107,11 +111,10 @@ by_basis as (
         rubric_id,
         indicator_code,
         {%- for basis in ['computed', 'assessed', 'default', 'missing'] %}
-        if(
-            bool_or(basis = 'withheld'), null,
-            coalesce(sum(points_counted) filter (where basis = '{{ basis }}'), 0)
-        ) as points_{{ basis }}{{ "," if not loop.last }}
+        coalesce(sum(points_counted) filter (where basis = '{{ basis }}'), 0)
+            as points_{{ basis }},
         {%- endfor %}
+        bool_or(basis = 'withheld') as is_withheld
     from criteria
     group by unit_code, fiscal_year, rubric_id, indicator_code
 )
@@ -121,10 +124,10 @@ select
     by_basis.fiscal_year,
     by_basis.rubric_id,
     by_basis.indicator_code,
-    by_basis.points_computed,
-    by_basis.points_assessed,
-    by_basis.points_default,
-    by_basis.points_missing,
+    if(by_basis.is_withheld, null, by_basis.points_computed) as points_computed,
+    if(by_basis.is_withheld, null, by_basis.points_assessed) as points_assessed,
+    if(by_basis.is_withheld, null, by_basis.points_default) as points_default,
+    if(by_basis.is_withheld, null, by_basis.points_missing) as points_missing,
     texts.measures_zh
 from by_basis
 left join texts using (unit_code, fiscal_year, rubric_id, indicator_code)
