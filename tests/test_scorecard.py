@@ -192,3 +192,58 @@ def test_findings_name_the_indicators_that_rest_on_them(two_departments: Publish
         "select count(*) from fct_finding_indicators anti join fct_findings "
         "using (unit_code, fiscal_year, rule_id, table_name, record_key)"
     ) == [(0,)]
+
+
+@pytest.mark.builds
+def test_the_metrics_come_to_what_the_marts_do(two_departments: Published) -> None:
+    """Every sum of the semantic layer on its mart, and the metrics that are quotients of two."""
+    from orchestration import dbt
+
+    manifest = dbt.parsed()[1]
+    models = {m["name"]: m for m in manifest["semantic_models"].values()}
+    sums: dict[str, tuple[str, str, str]] = {}
+    for name, model in models.items():
+        mart = model["model"].split("'")[1]
+        exprs = {d["name"]: d["expr"] or d["name"] for d in model["dimensions"]}
+        exprs |= {e["name"]: e["expr"] or e["name"] for e in model["entities"]}
+        listed = ", ".join(exprs.values())
+        assert two_departments.rows(f"select {listed} from {mart} limit 0") == []
+        for measure in model["measures"]:
+            assert measure["agg"] == "sum" and measure["create_metric"]
+            sums[measure["name"]] = (name, mart, measure["expr"])
+    found: dict[str, Any] = {}
+    for metric in manifest["metrics"].values():
+        assert metric["label"] and any("一" <= letter <= "鿿" for letter in metric["description"])
+        if metric["type"] == "simple":
+            continue
+        assert metric["type"] == "ratio"
+        values = []
+        for side in ("numerator", "denominator"):
+            of = metric["type_params"][side]
+            name, mart, expr = sums[of["name"]]
+            where = ["true"]
+            for each in (of["filter"] or {"where_filters": []})["where_filters"]:
+                where.append(
+                    each["where_sql_template"].replace(
+                        "{{ Dimension('evaluation__rubric_role') }}", "rubric_role"
+                    )
+                )
+            if mart == "fct_measures":
+                where.append("measure_code = 'budget_execution_rate'")
+            ((value,),) = two_departments.rows(
+                f"select sum({expr}) from {mart} where {' and '.join(where)}"
+            )
+            values.append(Decimal(value))
+        found[metric["name"]] = values
+    d = Decimal
+    assert found == {
+        "average_score": [d("192.65"), d(2)],
+        "pass_rate": [d(2), d(2)],
+        "scored_share": [d(2), d(2)],
+        # 36 to 38, and 40 less the 2 points of petitions that nobody brought
+        "assessed_share": [d(120), d(200)],
+        "loss_rate": [d("7.35"), d(200)],
+        "full_marks_rate": [d(33), d(42)],
+        "average_measure": [d("1.9805"), d(2)],
+        "pooled_measure": [d(1), d(2)],
+    }
