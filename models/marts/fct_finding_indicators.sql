@@ -14,6 +14,10 @@ evaluations as (
     {{ year }}
 ),
 
+rule_outcomes as (
+    select * from {{ source('audit', 'rule_outcomes') }}
+),
+
 -- Cells of the department's own year, which its findings are about.
 cells as (
     select *
@@ -69,10 +73,22 @@ told as (
     from findings
 ),
 
+-- What a rule holds the record against is concerned as well.
+held_against as (
+    select told.* replace (against.record.key as of_table, against.record.value as of_record)
+    from told
+    inner join rule_outcomes using (fiscal_year, rule_id)
+    cross join unnest(map_entries(from_json(
+        json_extract(rule_outcomes.parameters, '$.held_against'), '"MAP(VARCHAR, VARCHAR)"'
+    ))) as against (record)
+),
+
 -- Down to the summary cells that a line counts in.
 records as (
     select * from told
     where of_table is not null
+    union
+    select * from held_against
     union
     select
         told.* replace (
