@@ -90,6 +90,16 @@ def span(sheet: str, first: int, last: int, column: int) -> str:
     return f"{ref(sheet, first, column)}:{end}"
 
 
+def here(row: int, column: int) -> str:
+    """A cell, as a formula of its own sheet names it."""
+    return str(xl_rowcol_to_cell(row, column))
+
+
+def here_span(first: int, last: int, column: int) -> str:
+    """Cells below each other, as a formula of their own sheet names them."""
+    return f"{here(first, column)}:{here(last, column)}"
+
+
 def agrees(one: str, other: str) -> str:
     """Whether two cells hold the same number or the same text."""
     return (
@@ -192,7 +202,7 @@ class Computation:
             parts = self._rows_of_parts(code)
             numerator, denominator = found.get("numerator"), found.get("denominator")
             cells = {
-                name: ref(MEASURES, row, column)
+                name: here(row, column)
                 for column, name in enumerate(
                     ("code", "name", "way", "numerator", "denominator", "value", "status")
                 )
@@ -215,8 +225,8 @@ class Computation:
                 found.get("value"),
                 self._status_of(code),
                 Formula(
-                    f"IF(AND({agrees(cells['value'], ref(MEASURES, row, 7))}={text(AGREES)},"
-                    f"{cells['status']}={ref(MEASURES, row, 8)}),{text(AGREES)},{text(DIFFERS)})",
+                    f"IF(AND({agrees(cells['value'], here(row, 7))}={text(AGREES)},"
+                    f"{cells['status']}={here(row, 8)}),{text(AGREES)},{text(DIFFERS)})",
                     AGREES,
                 ),
             ]
@@ -274,7 +284,7 @@ class Computation:
             found = self.department.measures.get(of, {})
             value, cap, weight = found.get("value"), part["cap"], part["weight"]
             used = value if value is None or cap is None else min(value, cap)
-            cell, most = ref(PARTS, row, 3), ref(PARTS, row, 5)
+            cell, most = here(row, 3), here(row, 5)
             yield [
                 code,
                 self.published.label("role", part["role"]),
@@ -285,7 +295,7 @@ class Computation:
                 weight,
                 Formula(
                     f'IF(ISNUMBER({cell}),IF({most}="",{cell},MIN({cell},{most}))'
-                    f'*{ref(PARTS, row, 6)},"")',
+                    f'*{here(row, 6)},"")',
                     None if used is None else used * weight,
                 ),
             ]
@@ -295,7 +305,7 @@ class Computation:
     def _bands(self) -> Iterator[list[Value | Formula]]:
         for row, (of, indicator, band) in enumerate(self.bands, start=1):
             lower, has_lower, upper, has_upper, points, at_upper, value = (
-                ref(BANDS, row, column) for column in range(2, 9)
+                here(row, column) for column in range(2, 9)
             )
             found = self.department.criteria.get(band["criterion_code"], {}).get("measure_value")
             yield [
@@ -331,7 +341,7 @@ class Computation:
         assessment = self.department.assessments.get(code)
         measure = criterion["measure_code"]
         is_passed_over = basis == "not_chosen"
-        c = [ref(CRITERIA, row, column) for column in range(len(CRITERION_HEADS))]
+        c = [here(row, column) for column in range(len(CRITERION_HEADS))]
         cells: list[Value | Formula] = [None] * len(CRITERION_HEADS)
         cells[INDICATOR], cells[CODE] = indicator["level3"], code
         cells[CLAUSE] = criterion["standard_zh"]
@@ -536,7 +546,7 @@ class Computation:
 
         def among(end: int, key: str) -> str:
             choices, bases, keys = (
-                span(CRITERIA, first, end, column) for column in (CHOICE, FIRST_BASIS, CHOICE_KEY)
+                here_span(first, end, column) for column in (CHOICE, FIRST_BASIS, CHOICE_KEY)
             )
             return (
                 f"SUMPRODUCT(({choices}={c[CHOICE]})*({bases}<>{self.basis('excluded')})"
