@@ -24,7 +24,7 @@ TITLES = {
     PROBLEMS: "部门整体支出绩效存在问题及改进措施（草稿）",
 }
 NOT_DELIVERED = "未报送"
-NO_SUM = "有未报送数，\n不合计"
+NO_SUM = "有未报送数，不合计"
 NOT_APPLICABLE = "不适用"
 NO_SCORE = {"blocked": "暂不评分", "incomplete": "未评分"}
 # Numbered clauses of a standard stand in lines of their own, as they are printed.
@@ -40,7 +40,8 @@ def forms(department: Department, published: Published) -> tuple[Form, ...]:
         published: What all departments share.
 
     Returns:
-        部门整体支出绩效评分表, 部门整体支出绩效目标完成情况自评表 and the draft of 存在问题及改进措施.
+        部门整体支出绩效评分表, 部门整体支出绩效目标完成情况自评表 and the draft of
+        存在问题及改进措施.
     """
     return (
         Form(SCORES, True, (*_head(SCORES, department), *_scores(department, published))),
@@ -61,7 +62,8 @@ def _head(name: str, department: Department) -> Iterator[Line]:
     if status != "scored":
         reason = (department.evaluation or {}).get("status_reason") or NOT_DELIVERED
         yield Line(
-            f"评价状态：{NO_SCORE.get(str(status), '未评分')}。原因：{reason.rstrip('。')}。", "strong"
+            f"评价状态：{NO_SCORE.get(str(status), '未评分')}。原因：{reason.rstrip('。')}。",
+            "strong",
         )
 
 
@@ -141,9 +143,7 @@ def _scores(department: Department, published: Published) -> Iterator[Line | Tab
                       if is_printed else ()),
                 ])  # fmt: skip
                 first1, first2 = [], []
-    of_total = (
-        _compared("", evaluation, "reported_total", "total_difference") if is_printed else ()
-    )
+    of_total = _compared("", evaluation, "reported_total", "total_difference") if is_printed else ()
     grades = (evaluation.get("reported_grade"), evaluation.get("grade"))
     of_grade = (Cell(grades[0] or "—"), _differs(None not in grades and grades[0] != grades[1]))
     rows += [
@@ -235,8 +235,9 @@ def _targets(department: Department) -> Iterator[Line | Table]:
 
 def _tasks(tasks: list[Row]) -> Table:
     columns = (
-        ("budget_total_yuan", "budget_fiscal_yuan"), ("executed_total_yuan", "executed_fiscal_yuan"),
-    )  # fmt: skip
+        ("budget_total_yuan", "budget_fiscal_yuan"),
+        ("executed_total_yuan", "executed_fiscal_yuan"),
+    )
     rows = [
         [
             Cell("年度主要任务完成情况", "head", rows=2),
@@ -335,4 +336,3 @@ def _problems(department: Department) -> Iterator[Line]:
         yield Line(reason, "body")
     yield Line(TO_FILL_IN)
     yield from _source(department)
-

@@ -1,8 +1,8 @@
 """A department's scores as formulas over cells with what was delivered and what the rubric says.
 
 Each formula says what a model of `models/intermediate` does: the measure (`int_measures__valued`),
-the points of a method (`int_points__linear`, `__band`, `__step`), what counts where there is no value
-(`int_criteria__valued`), the choice (`int_criteria__awarded`), the indicator
+the points of a method (`int_points__linear`, `__band`, `__step`), what counts where there is no
+value (`int_criteria__valued`), the choice (`int_criteria__awarded`), the indicator
 (`int_indicators__scored`) and the total (`int_evaluations__totalled`). They use functions that
 Excel, WPS and LibreOffice have had for long.
 
@@ -16,7 +16,7 @@ from decimal import Decimal
 
 from xlsxwriter.utility import xl_rowcol_to_cell
 
-from orchestration.report.read import Department, Published, Row
+from orchestration.report.read import Department, Published, Row, Rubric
 
 FORM, CRITERIA, MEASURES, PARTS, BANDS, PARAMETERS = (
     "评分表", "计算", "指标数据", "指标合成", "分档", "参数",
@@ -51,9 +51,9 @@ class Sheet:
 
 
 CRITERION_HEADS = (
-    "三级指标", "要点编码", "评分要点", "计分方法", "分值", "满分值", "超过满分值时", "阈值", "方向",
-    "步长", "每步扣分", "步数取整", "指标无值时", "分母为 0 时", "择一组", "指标编码", "指标状态",
-    "指标值", "评定值", "评定说明", "采用值", "方法得分", "初步依据", "初步得分", "择一排序值",
+    "三级指标", "要点编码", "评分要点", "计分方法", "分值", "满分值", "超过满分值时", "阈值",
+    "方向", "步长", "每步扣分", "步数取整", "指标无值时", "分母为 0 时", "择一组", "指标编码",
+    "指标状态", "指标值", "评定值", "评定说明", "采用值", "方法得分", "初步依据", "初步得分", "择一排序值",
     "择一名次", "依据", "得分", "计入分值", "否决", "数仓依据", "数仓得分", "核对", "说明",
 )  # fmt: skip
 (
@@ -63,13 +63,18 @@ CRITERION_HEADS = (
     COUNTED, VETO, MART_BASIS, MART_POINTS, CHECK, EXPLANATION,
 ) = range(len(CRITERION_HEADS))  # fmt: skip
 MEASURE_HEADS = (
-    "指标编码", "指标", "计算方式", "分子", "分母", "指标值", "状态", "数仓指标值", "数仓状态", "核对",
+    "指标编码", "指标", "计算方式", "分子", "分母", "指标值", "状态", "数仓指标值", "数仓状态",
+    "核对",
 )  # fmt: skip
 PART_HEADS = ("指标编码", "位置", "组成指标", "组成指标值", "状态", "上限", "权重", "计入值")
 BAND_HEADS = (
     "三级指标", "要点编码", "下限", "含下限", "上限", "含上限", "得分", "上限处得分", "采用值",
     "本档得分",
 )  # fmt: skip
+NOTES = (
+    "蓝色为所报数据和评分标准中的数，黑色由公式计算；“数仓”各列为已发布的结果。",
+    "电子表格只有 15 位有效数字，得分按评分标准的小数位四舍五入后比较。",
+)
 # In the sheet of parameters.
 STATUS_ROW, DECIMALS_ROW, TOTAL_ROW, GRADES_ROW = 1, 2, 3, 6
 
@@ -114,13 +119,13 @@ class Computation:
     """The sheets that a department's score form is computed from.
 
     Args:
-        department: The department, which has an official rubric.
+        department: The department.
+        rubric: Its official rubric.
         published: What all departments share.
     """
 
-    def __init__(self, department: Department, published: Published) -> None:
-        assert department.rubric is not None
-        self.department, self.published, self.rubric = department, published, department.rubric
+    def __init__(self, department: Department, rubric: Rubric, published: Published) -> None:
+        self.department, self.rubric, self.published = department, rubric, published
         self.status = str((department.evaluation or {}).get("status"))
         self.criteria = [
             (indicator, criterion)
@@ -168,6 +173,7 @@ class Computation:
 
     @property
     def decimals(self) -> str:
+        """The cell with the decimals of scores."""
         return ref(PARAMETERS, DECIMALS_ROW, 1)
 
     def rounded(self, formula: str) -> str:
@@ -180,18 +186,15 @@ class Computation:
         yield Sheet(MEASURES, MEASURE_HEADS, [*self._measures()])
         yield Sheet(PARTS, PART_HEADS, [*self._parts()])
         yield Sheet(BANDS, BAND_HEADS, [*self._bands()])
-        yield Sheet(
-            PARAMETERS,
-            ("参数", "值"),
-            [
-                ["评价状态", self.published.label("fct_evaluations.status", self.status)],
-                ["得分小数位数", Decimal(self.rubric.score_decimals)],
-                ["总分", self.rubric.total_points],
-                [],
-                ["等级", "起点分"],
-                *([grade["grade"], grade["lower"]] for grade in self.rubric.grades),
-            ],
-        )
+        parameters: list[list[Value | Formula]] = [
+            ["评价状态", self.published.label("fct_evaluations.status", self.status)],
+            ["得分小数位数", Decimal(self.rubric.score_decimals)],
+            ["总分", self.rubric.total_points],
+            [],
+            ["等级", "起点分"],
+        ]
+        parameters += [[grade["grade"], grade["lower"]] for grade in self.rubric.grades]
+        yield Sheet(PARAMETERS, ("参数", "值"), [*parameters, [], *([note] for note in NOTES)])
 
     # Measures.
 
@@ -236,7 +239,7 @@ class Computation:
         return self.published.label("fct_measures.status", status)
 
     def _rows_of_parts(self, code: str) -> dict[str, tuple[int, int]]:
-        """Of a measure made of measures, the first and last row of its parts by role, and of all."""
+        """Of a measure made of others, the first and last row of its parts, by role and of all."""
         found: dict[str, tuple[int, int]] = {}
         for row, (of, part) in enumerate(self.parts, start=1):
             if of == code:
@@ -251,7 +254,7 @@ class Computation:
         states = span(PARTS, *parts["all"], 4)
         quotient = self.published.measures.rows[code]["quotient"]
         if role == "denominator" and quotient == "mean":
-            summed = f"ROWS({span(PARTS, *parts['numerator'], 7)})"
+            summed = f"COUNT({span(PARTS, *parts['numerator'], 7)})"
         elif role in parts:
             summed = f"SUM({span(PARTS, *parts[role], 7)})"
         else:
@@ -259,14 +262,11 @@ class Computation:
         if role == "numerator" and quotient == "absolute":
             summed = f"ABS({summed})"
         return Formula(
-            f"IF(SUMPRODUCT(({states}={self.measure_status('defined')})*1)<ROWS({states}),"
-            f'"",{summed})',
+            f'IF(SUMPRODUCT(({states}<>{self.measure_status("defined")})*1)>0,"",{summed})',
             value,
         )
 
-    def _status(
-        self, numerator: str, denominator: str, parts: dict[str, tuple[int, int]]
-    ) -> str:
+    def _status(self, numerator: str, denominator: str, parts: dict[str, tuple[int, int]]) -> str:
         formula = (
             f'IF(OR({numerator}="",{denominator}=""),{self.measure_status("missing")},'
             f"IF({denominator}<>0,{self.measure_status('defined')},"
@@ -403,7 +403,9 @@ class Computation:
         out = f"{c[FIRST_BASIS]}={self.basis('excluded')}"
         cells[COUNTED] = Formula(
             f"IF({f'OR({out},{passed})' if passed else out},0,{c[POINTS]})",
-            Decimal(0) if basis in ("excluded", "not_chosen") else cells[POINTS],
+            Decimal(0)
+            if basis in ("excluded", "not_chosen")
+            else criterion["points"] or Decimal(0),
         )
         cells[VETO] = (
             Formula(
@@ -434,11 +436,11 @@ class Computation:
             return f'IF({c[column]}="",{default},{c[column]})'
 
         if method == "linear":
-            full = given(FULL_MARK_AT, "1")
+            full, goes_on = given(FULL_MARK_AT, "1"), is_(OVER_TARGET, "over_target", "exceed")
             formula = (
                 f"IF({is_(DIRECTION, 'direction', 'below')},"
                 f"IF({value}<={full},{points},{points}*{full}/{value}),"
-                f"IF({value}<=0,0,IF(OR({value}<={full},{is_(OVER_TARGET, 'over_target', 'exceed')}),"
+                f"IF({value}<=0,0,IF(OR({value}<={full},{goes_on}),"
                 f"{points}*{value}/{full},"
                 f"IF({is_(OVER_TARGET, 'over_target', 'zero')},0,{points}))))"
             )
@@ -529,12 +531,12 @@ class Computation:
                     f"IF({self._without_value(c, 'full')},{points},"
                     f"IF({c[FIRST_BASIS]}={self.basis('assessed')},{held},{by_method})))"
                 )
-        none = f"OR({c[FIRST_BASIS]}={self.basis('missing')},{c[FIRST_BASIS]}={self.basis('excluded')})"
-        return f'IF({none},"",{given})'
+        none = ",".join(
+            f"{c[FIRST_BASIS]}={self.basis(basis)}" for basis in ("missing", "excluded")
+        )
+        return f'IF(OR({none}),"",{given})'
 
-    def _choose(
-        self, row: int, criterion: Row, c: list[str], cells: list[Value | Formula]
-    ) -> str:
+    def _choose(self, row: int, criterion: Row, c: list[str], cells: list[Value | Formula]) -> str:
         """Of a criterion of a choice its place, which is written; whether another one counts.
 
         The one with the most points comes first, of equals the first of the rubric; one that is not
@@ -558,7 +560,7 @@ class Computation:
         )
         before = f"+{among(row - 1, '=' + c[CHOICE_KEY])}" if row > first else ""
         cells[PLACE] = Formula(
-            f"IF({c[FIRST_BASIS]}={self.basis('excluded')},\"\","
+            f'IF({c[FIRST_BASIS]}={self.basis("excluded")},"",'
             f"1+{among(last, '>' + c[CHOICE_KEY])}{before})",
             None,
         )
@@ -597,12 +599,12 @@ class Computation:
             points: The cells of the indicators' points, beside them.
             no_score: What is said where there is none.
         """
-        excluded = f"SUMPRODUCT(({scores}={self.basis('excluded')})*1)"
+        excluded, counted = f"SUMPRODUCT(({scores}={self.basis('excluded')})*1)", f"COUNT({scores})"
         left = f"SUMPRODUCT(ISNUMBER({scores})*{points})"
         whole = ref(PARAMETERS, TOTAL_ROW, 1)
         scaled = f"IF({excluded}=0,SUM({scores}),SUM({scores})*{whole}/{left})"
         return (
-            f"IF(OR(COUNT({scores})=0,COUNT({scores})+{excluded}<ROWS({scores})),{text(no_score)},"
+            f"IF(OR({counted}=0,{counted}+{excluded}<COUNTA({scores})),{text(no_score)},"
             f"{self.rounded(scaled)})"
         )
 
@@ -614,7 +616,12 @@ class Computation:
 
 
 def points_in(band: Row, value: Decimal | None) -> Decimal | None:
-    """The points of a band for a value; none where it does not lie in it, or the band gives none."""
+    """The points that a band gives a value; none where it does not hold it, or has none.
+
+    Args:
+        band: Its row of dim_bands.
+        value: The value, if there is one.
+    """
     lower, upper = band["lower"], band["upper"]
     if value is None or band["points"] is None:
         return None

@@ -75,7 +75,9 @@ class Table:
                 }
                 column += cell.columns
             found.append(of_row)
-        every = {(row, column) for row in range(len(self.rows)) for column in range(len(self.widths))}
+        every = {
+            (row, column) for row in range(len(self.rows)) for column in range(len(self.widths))
+        }
         if taken != every:
             raise ValueError(f"cells overlap or lack: {sorted(taken ^ every)[:3]}")
         return found

@@ -28,7 +28,14 @@ A4 = (210, 297)
 MARGINS = (15, 15)
 # Where a machine has none of them, it takes its own for Chinese by what the attribute is for.
 LATIN = "Times New Roman"
-FONTS = {"title": "宋体", "line": "仿宋", "strong": "仿宋", "body": "仿宋", "note": "宋体", "table": "宋体"}
+FONTS = {
+    "title": "宋体",
+    "line": "仿宋",
+    "strong": "仿宋",
+    "body": "仿宋",
+    "note": "宋体",
+    "table": "宋体",
+}
 SIZES = {"title": 18, "line": 12, "strong": 12, "body": 12, "note": 9, "table": 9}
 BOLD = ("title", "strong")
 CELL_XML = {
@@ -100,7 +107,7 @@ def _page(is_wide: bool, title: str, made: datetime | None) -> dict[str, bytes]:
     footer = section.footer.paragraphs[0]
     footer.style = document.styles["jixiao note"]
     footer.alignment = WD_ALIGN_PARAGRAPH.CENTER
-    for text, name in (("第 ", "PAGE"), (" 页 共 ", "NUMPAGES"), (" 页", None)):
+    for text, name in (("第 ", "PAGE"), (" 页 共 ", "NUMPAGES"), (" 页", "")):
         footer.add_run(text)
         if name:
             footer._p.append(
@@ -232,5 +239,6 @@ def _cell(placed: Placed, row: int, widths: list[int]) -> str:
     return (
         f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{span}{merged}{shade}'
         '<w:vAlign w:val="center"/></w:tcPr>'
-        f'<w:p><w:pPr><w:pStyle w:val="jixiaotable"/>{CELL_XML[cell.style]}</w:pPr>{text}</w:p></w:tc>'
+        f'<w:p><w:pPr><w:pStyle w:val="jixiaotable"/>{CELL_XML[cell.style]}</w:pPr>{text}</w:p>'
+        "</w:tc>"
     )

@@ -13,6 +13,7 @@ from orchestration.report import forms
 from orchestration.report.formulas import (
     AGREES,
     CHECK,
+    CRITERIA,
     CRITERION_HEADS,
     DIFFERS,
     FORM,
@@ -36,7 +37,7 @@ POINTS_PER_LINE = 12.5
 # Of text of 9 points, in millimetres.
 WIDE, NARROW = 3.25, 1.75
 MOST_POINTS = 409
-FONT = {"font_name": "宋体", "font_size": 9}
+FONT: dict[str, Any] = {"font_name": "宋体", "font_size": 9}
 LOOKS: dict[str, dict[str, Any]] = {
     "head": {"bold": True, "align": "center", "bg_color": "#F2F2F2"},
     "center": {"align": "center"},
@@ -44,7 +45,7 @@ LOOKS: dict[str, dict[str, Any]] = {
     "number": {"align": "right"},
     "marked": {"bold": True, "align": "center", "bg_color": "#FCE4D6"},
 }
-OF_LINES = {
+OF_LINES: dict[str, dict[str, Any]] = {
     "title": {"font_size": 16, "bold": True, "align": "center"},
     "line": {"font_size": 11},
     "strong": {"font_size": 11, "bold": True},
@@ -74,8 +75,9 @@ def write(form: Form, department: Department, published: Published, stream: Bina
     }
     with xlsxwriter.Workbook(stream, options) as book:
         book.set_properties({"title": form.name, "created": department.published_at})
-        is_computed = form.name == forms.SCORES and department.rubric is not None
-        computation = Computation(department, published) if is_computed else None
+        computation = None
+        if form.name == forms.SCORES and department.rubric is not None:
+            computation = Computation(department, department.rubric, published)
         _Sheet(book, form, computation).write()
         for sheet in computation.sheets() if computation else ():
             _computation(book, sheet.name, sheet.heads, sheet.rows)
@@ -103,9 +105,9 @@ class _Sheet:
         sheet.set_margins(0.5, 0.5, 0.6, 0.6)
         if self.form.is_wide:
             sheet.set_landscape()
-        sheet.fit_to_pages(1, 0)
+            sheet.fit_to_pages(1, 0)
         sheet.set_footer("&C第 &P 页 共 &N 页")
-        sheet.hide_gridlines(0)
+        sheet.hide_gridlines(2)
         for column in range(len(self.edges) - 1):
             sheet.set_column(column, column, _width(self.edges[column + 1] - self.edges[column]))
         row = 0
@@ -137,8 +139,7 @@ class _Sheet:
         if last:
             self.sheet.merge_range(row, 0, row, last, "", look)
         self.sheet.write_string(row, 0, printable(line.text), look)
-        size = OF_LINES[line.style].get("font_size", FONT["font_size"])
-        scale = float(str(size)) / 9
+        scale = OF_LINES[line.style].get("font_size", FONT["font_size"]) / FONT["font_size"]
         lines = _lines(line.text, self.edges[-1] / scale)
         self.sheet.set_row(row, min(lines * POINTS_PER_LINE * scale + 4, MOST_POINTS))
 
@@ -160,7 +161,7 @@ class _Sheet:
             points = max(height * POINTS_PER_LINE + 3, 18)
             self.sheet.set_row(top + number, min(points, MOST_POINTS))
         if self.computation:
-            self._checks(top)
+            self._checks(self.computation, top)
 
     def _cell(self, found: Placed, top: int, starts: list[int], table: Table) -> None:
         cell, row, column = found.cell, top + found.row, starts[found.column]
@@ -187,7 +188,7 @@ class _Sheet:
             _, column = self.names[cell.name]
             rows = ":".join(xl_rowcol_to_cell(n, column) for n in (first, row - 1))
             return Formula(
-                f"IF(COUNT({rows})=ROWS({rows}),SUM({rows}),{text(forms.NO_SUM)})",
+                f"IF(SUMPRODUCT(1-ISNUMBER({rows}))=0,SUM({rows}),{text(forms.NO_SUM)})",
                 cell.text if cell.value is None else cell.value,
             )
         if self.computation is None:
@@ -222,10 +223,9 @@ class _Sheet:
         column = next(column for (what, _), (_, column) in self.names.items() if what == name)
         return span(FORM, min(rows), max(rows), column)
 
-    def _checks(self, top: int) -> None:
+    def _checks(self, computation: Computation, top: int) -> None:
         """Beside each computed score that of the marts, and whether they are the same."""
-        assert self.computation is not None
-        department, column = self.computation.department, len(self.edges) - 1 + GAP
+        department, column = computation.department, len(self.edges) - 1 + GAP
         head, look = self._format("head"), self._format("center")
         self.sheet.set_column(column - GAP, column - GAP, 2)
         self.sheet.set_column(column, column + 1, 10)
@@ -244,7 +244,7 @@ class _Sheet:
             if value is None:
                 value = {
                     "score": forms.score_text(
-                        department.scores.get(code), department, self.computation.published
+                        department.scores.get(code), department, computation.published
                     ),
                     "total": forms.total_text(department),
                     "grade": "—",
@@ -255,8 +255,10 @@ class _Sheet:
             rows.append(row)
         if not rows:
             return
-        checks = f"{xl_rowcol_to_cell(min(rows), column + 1)}:{xl_rowcol_to_cell(max(rows), column + 1)}"
-        of_criteria = span("计算", 1, len(self.computation.criteria), CHECK)
+        checks = (
+            f"{xl_rowcol_to_cell(min(rows), column + 1)}:{xl_rowcol_to_cell(max(rows), column + 1)}"
+        )
+        of_criteria = span(CRITERIA, 1, len(computation.criteria), CHECK)
         _put(
             self.sheet, max(rows) + 1, column + 1,
             Formula(
@@ -292,14 +294,16 @@ def _computation(
     )
     for column, label in enumerate(heads):
         sheet.write_string(0, column, label, head)
-        longest = max([len(label), *(
-            len(value) for row in rows if len(row) > column and isinstance(value := row[column], str)
-        )])  # fmt: skip
-        sheet.set_column(column, column, min(max(2 * longest + 2, 9), 40))
+        widest = max(
+            [2 * len(label), *(_characters(row[column]) for row in rows if len(row) > column)]
+        )
+        sheet.set_column(column, column, min(max(widest + 2, 9), 40))
     for number, row in enumerate(rows, start=1):
         for column, value in enumerate(row):
             if value is not None:
-                _put(sheet, number, column, value, computed if isinstance(value, Formula) else given)
+                _put(
+                    sheet, number, column, value, computed if isinstance(value, Formula) else given
+                )
 
 
 def _put(sheet: Any, row: int, column: int, value: Value | Formula, look: Any) -> None:
@@ -319,6 +323,14 @@ def _put(sheet: Any, row: int, column: int, value: Value | Formula, look: Any) -
         sheet.write_string(row, column, printable(str(value)), look)
 
 
+def _characters(value: Value | Formula) -> int:
+    """How many a value takes; a Chinese one counts twice."""
+    shown = value.value if isinstance(value, Formula) else value
+    if isinstance(shown, Decimal):
+        return len(f"{shown:,.10f}".rstrip("0"))
+    return sum(2 if ord(c) > 0x2000 else 1 for c in shown or "")
+
+
 def _width(millimetres: float) -> float:
     """A column's width as files say it."""
     return max((millimetres * DOTS_PER_MM - DOTS_OF_EDGES) / DOTS_PER_CHARACTER, 0.5)
@@ -331,5 +343,3 @@ def _lines(shown: str, millimetres: float) -> int:
         max(1, ceil(sum(WIDE if ord(c) > 0x2000 else NARROW for c in line) / room))
         for line in shown.split("\n")
     )
-
-

@@ -1,12 +1,10 @@
 """A year's forms written into a folder, each file whole or not at all."""
 
-import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import BinaryIO
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemainingColumn
@@ -14,16 +12,11 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TimeRemaining
 from orchestration.faults import WrongSurroundings
 from orchestration.report import pdf, word, workbook
 from orchestration.report.forms import forms
-from orchestration.report.layout import Form
 from orchestration.report.read import Department, Published, read
 from orchestration.report.texts import file_name
 
-Writer = Callable[[Form, Department, Published, BinaryIO], None]
 
-
-def write_forms(
-    warehouse: Path, year: int, units: Sequence[str], out: Path, shape: str
-) -> str:
+def write_forms(warehouse: Path, year: int, units: Sequence[str], out: Path, shape: str) -> str:
     """Write the forms of a year's departments.
 
     Args:
@@ -59,7 +52,7 @@ def write_forms(
                 if soffice:
                     paths = pdf.convert(soffice, paths, Path(made), Path(made, "profile"))
                 for path in paths:
-                    os.replace(path, out / path.name)
+                    path.replace(out / path.name)
                 number += len(paths)
                 bar.update(task, advance=len(several))
     except OSError as error:
