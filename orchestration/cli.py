@@ -323,6 +323,49 @@ def rubric(name: str, shape: str) -> int:
 
 @jixiao.command()
 @click.option(
+    "--year", type=_FiscalYear(), required=True, metavar="Y", help="A published fiscal year."
+)
+@click.option(
+    "--unit",
+    "units",
+    multiple=True,
+    metavar="UNIT",
+    help="A unit code, or a part of the unit's name; may be repeated.  [default: every department "
+    "of the year]",
+)
+@click.option(
+    "--out",
+    type=click.Path(readable=False, path_type=Path),
+    metavar="DIR",
+    help="Where to.  [default: reports/<Y> in this folder]",
+)
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["docx", "xlsx", "pdf"]),
+    default="docx",
+    show_default=True,
+    help="Documents, workbooks that recompute the scores, or PDF by LibreOffice.",
+)
+@_warehouse
+def report(year: int, units: tuple[str, ...], out: Path | None, shape: str, warehouse: Path) -> int:
+    """Write the official forms of a year.
+
+    Of each department 部门整体支出绩效评分表, 部门整体支出绩效目标完成情况自评表 and a draft of
+    存在问题及改进措施, a file each. A file of that name is replaced.
+    """
+    from orchestration.report.read import CannotReport
+    from orchestration.report.write import write_forms
+
+    try:
+        print(write_forms(warehouse, year, units, out or Path("reports", str(year)), shape))
+    except CannotReport as error:
+        return _told(str(error))
+    return PUBLISHED
+
+
+@jixiao.command()
+@click.option(
     "--run",
     "run_id",
     metavar="ID",
