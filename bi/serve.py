@@ -92,7 +92,7 @@ def surroundings() -> dict[str, str]:
 
 
 def prepare(password: str) -> None:
-    """Make or bring up to date what Superset keeps of itself, and load the dashboard.
+    """Make or bring up to date what Superset keeps of itself, and load the dashboards.
 
     Args:
         password: That of the user admin.
@@ -115,14 +115,63 @@ def prepare(password: str) -> None:
             "admin", "绩效", "管理员", "admin@localhost", sm.find_role("Admin"), password
         )
         contents = exported()
-        # Superset's own importer of everything that is there, over what was there before.
+        # The importer that puts every file in the place of what was there before.
         contents["metadata.yaml"] = contents["metadata.yaml"].replace("Dashboard", "assets")
         with override_user(user):
             ImportAssetsCommand(contents).run()
 
 
+def export() -> None:
+    """Write the dashboards as they now are in Superset over the files that they came from.
+
+    A chart or dataset that has none yet gets a file named as Superset names it.
+    """
+    import yaml
+    from superset.app import create_app
+
+    files = {yaml.safe_load(text).get("uuid"): path for path, text in exported().items()}
+    with create_app().app_context():
+        from superset import security_manager as sm
+        from superset.commands.dashboard.export import ExportDashboardsCommand
+        from superset.extensions import db
+        from superset.models.dashboard import Dashboard
+        from superset.utils.core import override_user
+
+        with override_user(sm.find_user("admin")):
+            ours = [d.id for d in db.session.query(Dashboard) if str(d.uuid) in files]
+            for name, content in ExportDashboardsCommand(ours).run():
+                told = yaml.safe_load(content())
+                if "uuid" not in told:
+                    continue
+                # Superset has no order of its own for them.
+                for part, key in (("columns", "column_name"), ("metrics", "metric_name")):
+                    if part in told:
+                        told[part].sort(key=lambda each, key=key: each[key])
+                path = EXPORT / files.get(told["uuid"], name)
+                path.parent.mkdir(parents=True, exist_ok=True)
+                text = yaml.safe_dump(told, allow_unicode=True, sort_keys=False, width=100)
+                path.write_text(text, "utf-8")
+
+
+def apart(asked: str, log: Path) -> None:
+    """Run a part of this script in a process of its own, as Superset is long to leave.
+
+    Args:
+        asked: What.
+        log: Where everything goes that it says.
+    """
+    with log.open("w") as stream:
+        command = (sys.executable, __file__, asked)
+        made = subprocess.run(
+            command, env=surroundings(), stdout=stream, stderr=stream, check=False
+        )
+    if made.returncode:
+        *_, last = ["", *log.read_text("utf-8", "replace").splitlines()]
+        refuse(f"{asked} has failed: {last.strip()}; {log} says more")
+
+
 def serve() -> None:
-    """Load the dashboard where it is not loaded yet, and serve until interrupted."""
+    """Load the dashboards where they are not loaded yet, and serve until interrupted."""
     look()
     HOME.mkdir(mode=0o700, exist_ok=True)
     password = secret("admin_password", 12)
@@ -131,18 +180,16 @@ def serve() -> None:
     digest = hashlib.sha256("\0".join(own).encode()).hexdigest()
     loaded = HOME / "loaded"
     if not loaded.exists() or loaded.read_text("ascii") != digest:
-        print("jixiao: superset: loading the dashboard", flush=True)
-        command = (sys.executable, __file__, "prepare")
-        log = HOME / "prepare.log"
-        with log.open("w") as stream:
-            made = subprocess.run(
-                command, env=surroundings(), stdout=stream, stderr=stream, check=False
-            )
-        if made.returncode:
-            *_, last = ["", *log.read_text("utf-8", "replace").split("\n")[:-1]]
-            refuse(f"the dashboard could not be loaded: {last.strip()}; {log} says more")
+        print("jixiao: superset: loading the dashboards, in half a minute", flush=True)
+        apart("prepare", HOME / "prepare.log")
         loaded.write_text(digest, "ascii")
     os.environ.update(surroundings())
+    terminal = os.fdopen(os.dup(1), "w")
+    log = HOME / "superset.log"
+    with log.open("w") as stream:
+        os.dup2(stream.fileno(), 1)
+        os.dup2(stream.fileno(), 2)
+
     from gunicorn.app.base import BaseApplication
 
     class Superset(BaseApplication):
@@ -159,6 +206,7 @@ def serve() -> None:
                     f"jixiao: superset: http://{ADDRESS}:{PORT}/superset/dashboard/jixiao/\n"
                     f"jixiao: superset: user admin, password {password}\n"
                     f"jixiao: superset: shows what is published in {WAREHOUSE}; Ctrl-C ends it",
+                    file=terminal,
                     flush=True,
                 ),
             }
@@ -170,12 +218,17 @@ def serve() -> None:
 
             return create_app()
 
-    Superset().run()
+    try:
+        Superset().run()
+    except SystemExit as ended:
+        if ended.code:
+            print(f"jixiao: superset: it has ended by itself; {log} says why", file=terminal)
+        raise
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("asked", choices=["look", "serve", "prepare"])
+    parser.add_argument("asked", choices=["look", "serve", "prepare", "export"])
     match parser.parse_args().asked:
         case "look":
             look()
@@ -183,3 +236,6 @@ if __name__ == "__main__":
             serve()
         case "prepare":
             prepare(secret("admin_password", 12))
+        case "export":
+            os.environ.update(surroundings())
+            export()
