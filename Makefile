@@ -48,7 +48,7 @@ dagster: .venv/run.installed  ## the graph in a browser, with its schedule
 
 superset:  ## the dashboards of bi/ in Apache Superset on this machine, docs/superset.md
 	@$(BI_PYTHON) bi/serve.py look
-	@$(MAKE) --no-print-directory .venv-bi/superset.installed
+	@$(MAKE) --no-print-directory --silent .venv-bi/superset.installed
 	@.venv-bi/bin/python bi/serve.py serve
 
 lock: .venv/run.installed  ## pin all packages anew, after a change in pyproject.toml

@@ -129,6 +129,15 @@ def export() -> None:
     import yaml
     from superset.app import create_app
 
+    class Readable(yaml.SafeDumper):
+        """Text of several lines, as SQL, is written line by line."""
+
+    Readable.add_representer(
+        str,
+        lambda dumper, text: dumper.represent_scalar(
+            "tag:yaml.org,2002:str", text, style="|" if "\n" in text else None
+        ),
+    )
     files = {yaml.safe_load(text).get("uuid"): path for path, text in exported().items()}
     with create_app().app_context():
         from superset import security_manager as sm
@@ -149,8 +158,10 @@ def export() -> None:
                         told[part].sort(key=lambda each, key=key: each[key])
                 path = EXPORT / files.get(told["uuid"], name)
                 path.parent.mkdir(parents=True, exist_ok=True)
-                text = yaml.safe_dump(told, allow_unicode=True, sort_keys=False, width=100)
-                path.write_text(text, "utf-8")
+                with path.open("w", encoding="utf-8") as stream:
+                    yaml.dump(
+                        told, stream, Readable, allow_unicode=True, sort_keys=False, width=100
+                    )
 
 
 def apart(asked: str, log: Path) -> None:

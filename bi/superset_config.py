@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 PROJECT = Path(__file__).resolve().parent.parent
-HOME = PROJECT / ".superset"
+HOME = Path(os.environ.get("SUPERSET_HOME") or PROJECT / ".superset")
 WAREHOUSE = Path(os.environ.get("JIXIAO_WAREHOUSE") or PROJECT / "warehouse").absolute()
 
 SECRET_KEY = (HOME / "secret_key").read_text("ascii")
