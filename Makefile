@@ -1,5 +1,7 @@
 # `make run` and `make test` do all of their own set-up, from Python 3.11+ and the locks.
 PYTHON ?= python3
+# Superset has no packages yet for Python 3.13.
+BI_PYTHON ?= $(PYTHON)
 BIN := .venv/bin
 
 export DAGSTER_DISABLE_TELEMETRY := 1
@@ -7,7 +9,7 @@ export DO_NOT_TRACK := 1
 # Byte code is compiled when packages are installed; without it every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test unit lint hooks docs sandbox bench dagster lock upgrade clean
+.PHONY: run test unit lint hooks docs sandbox bench dagster superset lock upgrade clean
 .DEFAULT_GOAL := run
 
 # A .venv of another Python, of another place or whose Python is gone is made anew.
@@ -44,6 +46,11 @@ dagster: .venv/run.installed  ## the graph in a browser, with its schedule
 	@mkdir -p .dagster && cp orchestration/dagster.yaml .dagster/dagster.yaml
 	@DAGSTER_HOME="$$PWD/.dagster" $(BIN)/dagster dev
 
+superset:  ## the dashboards of bi/ in Apache Superset on this machine, docs/superset.md
+	@$(BI_PYTHON) bi/serve.py look
+	@$(MAKE) --no-print-directory --silent .venv-bi/superset.installed
+	@.venv-bi/bin/python bi/serve.py serve
+
 lock: .venv/run.installed  ## pin all packages anew, after a change in pyproject.toml
 	@$(PYTHON) requirements/packages.py lock
 
@@ -51,8 +58,12 @@ upgrade: .venv/run.installed  ## move every package that pyproject.toml does not
 	@$(PYTHON) requirements/packages.py lock --upgrade
 
 clean:  ## remove what can be made again; a warehouse has scores and their history and stays
-	rm -rf .venv target .*_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-bi target .*_cache .hypothesis *.egg-info
 
 .venv/%.installed: requirements/%.txt requirements/uv.txt pyproject.toml
 	@$(PYTHON) requirements/packages.py install $*
+	@touch $@
+
+.venv-bi/superset.installed: bi/requirements.txt | .venv/run.installed
+	@$(BI_PYTHON) requirements/packages.py install superset
 	@touch $@

@@ -1,4 +1,6 @@
-"""Makes `.venv` and pins what is in it, for make. It needs Python alone, and reads pip's settings.
+"""Makes `.venv` and `.venv-bi`, and pins what is in them, for make.
+
+It needs Python alone, and reads pip's settings.
 
 pip installs uv, and uv the rest, six times as fast. Both look where pip is told to look, by its
 variables and its files: uv knows neither, so that it is told here.
@@ -18,6 +20,9 @@ PROJECT = Path(__file__).absolute().parent.parent
 VENV = PROJECT / ".venv"
 PYTHON = VENV / "bin" / "python"
 OLDEST = (3, 11)
+# Superset has packages of its own, which do not go with the others, and not for every Python.
+VENV_BI = PROJECT / ".venv-bi"
+PYTHONS_BI = ((3, 11), (3, 12))
 # pip's settings, with uv's variables for them. uv takes a list in words, of wheels with commas.
 UV = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -37,25 +42,26 @@ ADVICE = (
 )
 
 
-def is_usable(python: tuple[int, int] | None = None) -> bool:
-    """Whether `.venv` was made here, and by the Python that it still has.
+def is_usable(python: tuple[int, int] | None = None, venv: Path = VENV) -> bool:
+    """Whether an environment was made here, and by the Python that it still has.
 
     Args:
         python: The version that it must be of; any by default.
+        venv: The environment.
     """
     try:
         config = dict(
             line.split(" = ", 1)
-            for line in (VENV / "pyvenv.cfg").read_text("utf-8").splitlines()
+            for line in (venv / "pyvenv.cfg").read_text("utf-8").splitlines()
             if " = " in line
         )
-        ask = (str(PYTHON), "-Ic", "import sys; print(*sys.version_info[:2])")
+        ask = (str(venv / "bin" / "python"), "-Ic", "import sys; print(*sys.version_info[:2])")
         found = subprocess.run(ask, capture_output=True, check=True)
     except (OSError, subprocess.CalledProcessError):
         return False
     version = tuple(int(part) for part in found.stdout.split())
     made_by = tuple(int(part) for part in config["version"].split(".")[:2])
-    made_here = config.get("command", "").endswith(str(VENV))
+    made_here = config.get("command", "").endswith(str(venv))
     return version == made_by == (python or version) and made_here
 
 
@@ -153,14 +159,16 @@ def uv(*arguments: str) -> str:
 
 
 def look(wanted: tuple[int, int] | None) -> None:
-    """Have make install everything anew where `.venv` is of no use.
+    """Have make install everything anew where an environment is of no use.
 
     Args:
-        wanted: The version of Python that somebody has asked for.
+        wanted: The version of Python that somebody has asked for, of `.venv`.
     """
-    if not is_usable(wanted):
-        for mark in (*VENV.glob("*.installed"), *VENV.glob("pyvenv.cfg")):
-            mark.unlink()
+    for venv, python in ((VENV, wanted), (VENV_BI, None)):
+        marks = (*venv.glob("*.installed"), *venv.glob("pyvenv.cfg"))
+        if marks and not is_usable(python, venv):
+            for mark in marks:
+                mark.unlink()
 
 
 def install(packages: str) -> None:
@@ -182,10 +190,25 @@ def install(packages: str) -> None:
         path.write_text(f"{os.path.relpath(PROJECT, path.parent)}\n", "utf-8")
 
 
+def install_superset() -> None:
+    """Install Superset with its byte code, in an environment of its own, by the uv of `.venv`."""
+    if not is_usable(venv=VENV_BI):
+        if sys.version_info[:2] not in PYTHONS_BI:
+            sys.exit("jixiao: Superset needs Python 3.11 or 3.12; set BI_PYTHON=python3.12")
+        run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV_BI))
+    locked = "bi/requirements.txt"
+    # Two of its packages are built when they are installed, by a setuptools that is locked too.
+    uv(
+        *("install", "--python", str(VENV_BI / "bin" / "python"), "--compile-bytecode"),
+        *("--require-hashes", "--build-constraints", locked, "-r", locked),
+    )
+
+
 def lock(*options: str) -> None:
     """Pin all packages with hashes and without addresses.
 
-    `run` is held to what `dev` resolved to, so that both can share an environment.
+    `run` is held to what `dev` resolved to, so that both can share an environment. Superset's are
+    apart.
 
     Args:
         options: `--upgrade` moves everything to its latest; by default what is pinned stays where
@@ -193,13 +216,14 @@ def lock(*options: str) -> None:
     """
     project = ("pyproject.toml", "--group", "build")
     sets = {
-        "uv": ("requirements/uv.in",),
-        "dev": (*project, "--group", "dev"),
-        "run": (*project, "--constraints", "requirements/dev.txt"),
+        "requirements/uv.txt": ("requirements/uv.in",),
+        "requirements/dev.txt": (*project, "--group", "dev"),
+        "requirements/run.txt": (*project, "--constraints", "requirements/dev.txt"),
+        "bi/requirements.txt": ("bi/requirements.in",),
     }
-    for name, sources in sets.items():
+    for path, sources in sets.items():
         uv(
-            *("compile", *sources, "--output-file", f"requirements/{name}.txt", *options),
+            *("compile", *sources, "--output-file", path, *options),
             *("--universal", "--python-version", "3.11", "--generate-hashes", "--no-header"),
             *("--no-annotate", "--no-emit-index-url", "--no-strip-extras"),
         )
@@ -209,11 +233,13 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     asked = parser.add_subparsers(dest="asked", required=True)
     asked.add_parser("look").add_argument("--this-python", action="store_true")
-    asked.add_parser("install").add_argument("packages", choices=["run", "dev"])
+    asked.add_parser("install").add_argument("packages", choices=["run", "dev", "superset"])
     asked.add_parser("lock").add_argument("--upgrade", action="store_true")
     given = parser.parse_args()
     if given.asked == "look":
         look(sys.version_info[:2] if given.this_python else None)
+    elif given.asked == "install" and given.packages == "superset":
+        install_superset()
     elif given.asked == "install":
         install(given.packages)
     else:
