@@ -14,7 +14,7 @@ from pathlib import Path
 import duckdb
 
 from expectations import validations
-from orchestration import duck
+from orchestration import audit, duck
 from orchestration.publication import chain, keys
 
 PUBLISHED_SCHEMAS = ("marts", "audit")
@@ -125,6 +125,37 @@ def _definitions(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
     return {name: ", ".join([*columns, *keys.constraints(name)]) for name, columns in rows}
 
 
+def _comments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """What SQL comments on, and with what: the marts as dbt has done, the ledger by its YAML."""
+    of_marts = con.execute(
+        """
+        select 'table publication.marts.' || table_name, comment
+        from duckdb_tables()
+        where database_name = current_database() and schema_name = 'marts'
+        union all
+        select 'view publication.marts.' || view_name, comment
+        from duckdb_views()
+        where database_name = current_database() and schema_name = 'marts'
+        union all
+        select 'column publication.marts.' || table_name || '."' || column_name || '"', comment
+        from duckdb_columns()
+        where database_name = current_database() and schema_name = 'marts'
+        """
+    ).fetchall()
+    of_ledger = [
+        (
+            f"column publication.{name}.{duck.name(column)}"
+            if column
+            else f"table publication.{name}",
+            told,
+        )
+        for schema, table, _ in published_tables(con)
+        if (name := f"{schema}.{table}") and schema == "audit"
+        for column, told in audit.descriptions(name).items()
+    ]
+    return [(what, told) for what, told in of_marts if told] + of_ledger
+
+
 def database(con: duckdb.DuckDBPyConnection, path: Path, kept: Kept = NOTHING) -> None:
     """Write the published schemas, tables and views with keys and comments, to a new DuckDB file.
 
@@ -171,24 +202,10 @@ def database(con: duckdb.DuckDBPyConnection, path: Path, kept: Kept = NOTHING) -
     for (sql,) in views if not kept.years else ():
         con.execute(sql)
     con.execute(f"use {duck.name(built)}")
-    comments = con.execute(
-        """
-        select 'table', schema_name || '.' || table_name, comment
-        from duckdb_tables()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        union all
-        select 'view', schema_name || '.' || view_name, comment
-        from duckdb_views()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        union all
-        select 'column', schema_name || '.' || table_name || '."' || column_name || '"', comment
-        from duckdb_columns()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        """,
-        {"schemas": list(PUBLISHED_SCHEMAS)},
-    ).fetchall()
-    for kind, name, comment in comments if not kept.years else ():
-        con.execute(f"comment on {kind} publication.{name} is {duck.text(comment)}")
+    if not kept.years:
+        con.execute(
+            "; ".join(f"comment on {what} is {duck.text(told)}" for what, told in _comments(con))
+        )
     con.execute("commit")
     con.execute("detach publication")
 
