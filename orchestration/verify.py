@@ -449,12 +449,17 @@ class _Comparison:
         if not any(folder.rglob("*.parquet")):
             return [f"{told}: gone"]
         if "fiscal_year" in self.columns:
-            # By hand, as the reader would also take folders above these for partitions.
+            # The year of the folder by hand, as the reader would also take folders above these for
+            # partitions. A row of another year than its folder's is none of either.
             actual = f"""from (
-                select
-                    columns(lambda c: c not in ('filename', 'fiscal_year')),
-                    cast(regexp_extract(filename, 'fiscal_year=(\\d+)/[^/]*$', 1) as integer)
-                        as fiscal_year
+                select * exclude (filename) replace (
+                    if(
+                        fiscal_year = cast(
+                            regexp_extract(filename, 'fiscal_year=(\\d+)/[^/]*$', 1) as integer
+                        ),
+                        fiscal_year, null
+                    ) as fiscal_year
+                )
                 from read_parquet(
                     {duck.files(folder, "/*/*.parquet")}, hive_partitioning = false,
                     filename = true
