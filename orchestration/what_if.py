@@ -188,7 +188,8 @@ def _assign(con: duckdb.DuckDBPyConnection, rubric: str, units: list[str]) -> st
     con.execute("delete from seeds.rubric_assignments where role != 'official'")
     con.execute(
         "insert into seeds.rubric_assignments by name "
-        "select unnest(coalesce($units, [null])) as unit_code, $rubric as rubric_id, 'comparison' as role",
+        "select unnest(coalesce($units, [null])) as unit_code, $rubric as rubric_id, "
+        "'comparison' as role",
         {"units": units or None, "rubric": rubric_id},
     )
     return rubric_id
