@@ -1,6 +1,7 @@
 """What a run writes beside the models: the tables of the dbt source definition, by its columns."""
 
 from functools import cache
+from typing import Any
 
 import duckdb
 import yaml
@@ -10,10 +11,10 @@ from orchestration.project import AUDIT_FILE
 
 
 @cache
-def _tables() -> dict[str, dict[str, str]]:
+def _tables() -> dict[str, dict[str, Any]]:
     document = yaml.safe_load(AUDIT_FILE.read_text(encoding="utf-8"))
     return {
-        f"{source['schema']}.{table['name']}": {c["name"]: c["data_type"] for c in table["columns"]}
+        f"{source['schema']}.{table['name']}": table
         for source in document["sources"]
         for table in source["tables"]
     }
@@ -25,7 +26,17 @@ def columns(table: str) -> dict[str, str]:
     Args:
         table: Schema and table: audit.runs.
     """
-    return _tables()[table]
+    return {column["name"]: column["data_type"] for column in _tables()[table]["columns"]}
+
+
+def descriptions(table: str) -> dict[str | None, str]:
+    """What a table's columns are, by name; what the table is, without a name.
+
+    Args:
+        table: Schema and table: audit.runs.
+    """
+    of = _tables()[table]
+    return {None: of["description"]} | {c["name"]: c["description"] for c in of["columns"]}
 
 
 def tables_of(schema: str) -> list[str]:

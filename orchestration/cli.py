@@ -321,6 +321,59 @@ def rubric(name: str, shape: str) -> int:
     return PUBLISHED
 
 
+@jixiao.command("what-if")
+@click.option("--rubric", required=True, metavar="R", help="A rubric of the seeds.")
+@click.option(
+    "--unit",
+    "units",
+    multiple=True,
+    metavar="U",
+    help="A unit code, or a part of the unit's name; may be repeated.  [default: all]",
+)
+@click.option(
+    "--year",
+    type=_FiscalYear(),
+    metavar="Y",
+    help="A fiscal year.  [default: the latest published]",
+)
+@click.option(
+    "--format",
+    "shape",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="For people or for programs.",
+)
+@_warehouse
+def what_if(
+    rubric: str, units: tuple[str, ...], year: int | None, shape: str, warehouse: Path
+) -> int:
+    """Say what departments would come to under a rubric.
+
+    It is any rubric of the seeds, assigned or not: the same models evaluate it on a copy of what
+    is published, and publish nothing. With --unit each indicator is shown too.
+    """
+    _tell_nobody()
+    from orchestration import what_if as what_if_
+    from orchestration.explain.evaluation import CannotExplain
+    from orchestration.faults import Refused
+
+    try:
+        found = what_if_.compare(warehouse, rubric, units, year)
+    except CannotExplain as error:
+        return _told(str(error))
+    except Refused as refused:
+        for reason in refused.reasons:
+            print(f"refused: {reason}", file=sys.stderr)
+        return REFUSED
+    if shape == "json":
+        terminal.use_utf8()
+        print(what_if_.to_json(found))
+    else:
+        what_if_.show(found, sys.stdout)
+    return PUBLISHED
+
+
 @jixiao.command()
 @click.option(
     "--year", type=_FiscalYear(), required=True, metavar="Y", help="A published fiscal year."

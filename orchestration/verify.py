@@ -11,7 +11,7 @@ import duckdb
 
 from orchestration import audit, duck, ledger
 from orchestration.faults import in_a_line
-from orchestration.publication import chain
+from orchestration.publication import chain, keys
 
 logger = logging.getLogger("jixiao")
 
@@ -273,6 +273,7 @@ def _compare(publication: Path, folder: Path, warehouse: Path, targets: list[Run
         lines += _changed_comments(con)
         lines += _changed_pages(con, publication, folder / "published", targets)
         lines += _changed_validations(publication, folder / "published", targets)
+        lines += _changed_csv(publication, folder / "published", targets, has_latest=has_latest)
         views = {name for (name,) in con.execute(
             "select schema_name || '.' || view_name from duckdb_views() "
             "where database_name = 'rebuilt'"
@@ -370,6 +371,22 @@ def _changed_validations(publication: Path, rebuilt: Path, targets: list[Run]) -
                 yield f"{name}: differs from the rebuild"
 
 
+def _changed_csv(
+    publication: Path, rebuilt: Path, targets: list[Run], *, has_latest: bool
+) -> Iterator[str]:
+    """The CSV files of the years that were built again, and those without a year."""
+    of_years = [rebuilt / "csv" / str(run.fiscal_year) for run in targets]
+    for folder in [*of_years, *([rebuilt / "csv"] if has_latest else [])]:
+        for expected in sorted(folder.glob("*.csv")):
+            name = expected.relative_to(rebuilt)
+            if f"marts.{expected.stem}" in OF_THE_RUN:
+                continue
+            if not (publication / name).is_file():
+                yield f"{name}: gone"
+            elif (publication / name).read_bytes() != expected.read_bytes():
+                yield f"{name}: differs from the rebuild"
+
+
 def _page(con: duckdb.DuckDBPyConnection, database: str, path: Path) -> str:
     text = path.read_text("utf-8", errors="replace")
     for run_id, _, published_at in _published_runs(con, database):
@@ -432,12 +449,17 @@ class _Comparison:
         if not any(folder.rglob("*.parquet")):
             return [f"{told}: gone"]
         if "fiscal_year" in self.columns:
-            # By hand, as the reader would also take folders above these for partitions.
+            # The year of the folder by hand, as the reader would also take folders above these for
+            # partitions. A row of another year than its folder's is none of either.
             actual = f"""from (
-                select
-                    columns(lambda c: c not in ('filename', 'fiscal_year')),
-                    cast(regexp_extract(filename, 'fiscal_year=(\\d+)/[^/]*$', 1) as integer)
-                        as fiscal_year
+                select * exclude (filename) replace (
+                    if(
+                        fiscal_year = cast(
+                            regexp_extract(filename, 'fiscal_year=(\\d+)/[^/]*$', 1) as integer
+                        ),
+                        fiscal_year, null
+                    ) as fiscal_year
+                )
                 from read_parquet(
                     {duck.files(folder, "/*/*.parquet")}, hive_partitioning = false,
                     filename = true
@@ -465,7 +487,7 @@ class _Comparison:
         if strange := sorted(set(self.columns) ^ set(found)):
             return [f"{told}: other columns than in {self.source}: {', '.join(strange)}"]
         columns = [name for name in self.columns if name not in self.ignored]
-        key = _key(self.table) or columns
+        key = [name for name in keys.identifying(self.table) if name in columns] or columns
         listed = duck.names(columns)
         self.con.execute(
             f"""
@@ -514,15 +536,3 @@ class _Comparison:
                         yield f"  {named}: {name} is {pair[0]}, in {self.source} {pair[-1]}"
         if count > SHOWN_ROWS:
             yield f"  and {count - SHOWN_ROWS} more"
-
-
-def _key(table: str) -> list[str]:
-    """The columns that identify a mart's rows, as its test of the key has them."""
-    from orchestration import dbt
-
-    for node in dbt.parsed()[1]["nodes"].values():
-        test = node.get("test_metadata") or {}
-        tested = (node.get("attached_node") or "").split(".")[-1]
-        if test.get("name") == "is_key" and f"marts.{tested}" == table:
-            return list(test["kwargs"]["columns"])
-    return []

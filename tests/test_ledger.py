@@ -325,6 +325,12 @@ def test_tables_comments_and_pages_that_are_not_as_they_were(
     result = (results / "delivered.json").read_text("utf-8")
     (results / "delivered.json").write_text(result.replace('"success": false', '"success": true'))
     (results / "marts.json").unlink()
+    sheets = warehouse / "published" / "csv"
+    sheet = (sheets / "2023" / "fct_evaluations.csv").read_text("utf-8")
+    (sheets / "2023" / "fct_evaluations.csv").write_text(
+        sheet.replace("96.5700", "97.4700"), "utf-8"
+    )
+    (sheets / "dim_codes.csv").unlink()
     name = (warehouse / "published").readlink().name
     assert verify.differences(LANDING, warehouse) == [
         "main.all_scores: published, but not in the rebuild",
@@ -335,11 +341,13 @@ def test_tables_comments_and_pages_that_are_not_as_they_were(
         "data_docs/2023-departments.html: gone",
         "validations/2023/delivered.json: differs from the rebuild",
         "validations/2023/marts.json: gone",
+        "csv/2023/fct_evaluations.csv: differs from the rebuild",
+        "csv/dim_codes.csv: gone",
         "marts.dim_grades: gone",
+        f"publications/{name}/csv/2023/fct_evaluations.csv: not the file that was published",
+        f"publications/{name}/csv/dim_codes.csv: gone",
         f"publications/{name}/data_docs/2023-departments.html: gone",
-        f"publications/{name}/data_docs/2023.html: not the file that was published",
-        f"publications/{name}/scores.duckdb: not the file that was published",
-        f"publications/{name}: and 2 more files",
+        f"publications/{name}: and 4 more files",
     ]
 
 

@@ -75,6 +75,7 @@ def test_other_years_stay_the_files_that_they_are(two_years: TwoYears) -> None:
     mart = "parquet/fct_evaluations/fiscal_year={}/fct_evaluations.parquet"
     assert [same(mart.format(year)) for year in (2023, 2024)] == [True, False]
     assert [same(f"data_docs/{year}.html") for year in (2023, 2024)] == [True, False]
+    assert [same(f"csv/{year}/fct_evaluations.csv") for year in (2023, 2024)] == [True, False]
     assert of_year(two_years, 2023) == first[2023]
     assert of_year(two_years, 2024)["fct_measures"] != first[2024]["fct_measures"]
     assert_published_as_built(two_years)

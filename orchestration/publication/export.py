@@ -4,6 +4,7 @@ A build changes its own year alone. What the same code has published of the othe
 and pages as the same files, the database as a copy in which the year is replaced.
 """
 
+import json
 import os
 import shutil
 from contextlib import suppress
@@ -13,8 +14,8 @@ from pathlib import Path
 import duckdb
 
 from expectations import validations
-from orchestration import duck
-from orchestration.publication import chain
+from orchestration import audit, duck
+from orchestration.publication import chain, keys
 
 PUBLISHED_SCHEMAS = ("marts", "audit")
 # The results of the checkpoints are published as files.
@@ -85,7 +86,7 @@ def kept(con: duckdb.DuckDBPyConnection, folder: Path) -> Kept:
     return Kept(folder, tuple(year for (year,) in years))
 
 
-def _published_tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bool]]:
+def published_tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bool]]:
     """Schema and name of each table to publish, and whether it is kept by fiscal year."""
     rows = con.execute(
         """
@@ -105,8 +106,58 @@ def _published_tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bo
     return [(schema, table, bool(has_year)) for schema, table, has_year in rows]
 
 
+def _definitions(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """The columns of each table and its keys, as SQL defines a table."""
+    rows = con.execute(
+        """
+        select
+            schema_name || '.' || table_name,
+            list(
+                format('"{}" {}{}', column_name, data_type, if(is_nullable, '', ' not null'))
+                order by column_index
+            )
+        from duckdb_columns()
+        where database_name = current_database() and list_contains(?, schema_name)
+        group by all
+        """,
+        [list(PUBLISHED_SCHEMAS)],
+    ).fetchall()
+    return {name: ", ".join([*columns, *keys.constraints(name)]) for name, columns in rows}
+
+
+def _comments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """What SQL comments on, and with what: the marts as dbt has done, the ledger by its YAML."""
+    of_marts = con.execute(
+        """
+        select 'table publication.marts.' || table_name, comment
+        from duckdb_tables()
+        where database_name = current_database() and schema_name = 'marts'
+        union all
+        select 'view publication.marts.' || view_name, comment
+        from duckdb_views()
+        where database_name = current_database() and schema_name = 'marts'
+        union all
+        select 'column publication.marts.' || table_name || '."' || column_name || '"', comment
+        from duckdb_columns()
+        where database_name = current_database() and schema_name = 'marts'
+        """
+    ).fetchall()
+    of_ledger = [
+        (
+            f"column publication.{name}.{duck.name(column)}"
+            if column
+            else f"table publication.{name}",
+            told,
+        )
+        for schema, table, _ in published_tables(con)
+        if (name := f"{schema}.{table}") and schema == "audit"
+        for column, told in audit.descriptions(name).items()
+    ]
+    return [(what, told) for what, told in of_marts if told] + of_ledger
+
+
 def database(con: duckdb.DuckDBPyConnection, path: Path, kept: Kept = NOTHING) -> None:
-    """Write the published schemas, tables and views with their comments, to a new DuckDB file.
+    """Write the published schemas, tables and views with keys and comments, to a new DuckDB file.
 
     Args:
         con: A connection to the build's warehouse file.
@@ -115,47 +166,46 @@ def database(con: duckdb.DuckDBPyConnection, path: Path, kept: Kept = NOTHING) -
     """
     if kept.years:
         shutil.copyfile(kept.folder / path.name, path)
+    keys.tell(con)
     duck.attach(con, path, "publication", read_only=False)
-    con.execute("begin")
     for schema in PUBLISHED_SCHEMAS:
         con.execute(f"create schema if not exists publication.{schema}")
-    for schema, table, has_year in _published_tables(con):
-        name, other = f"{schema}.{table}", ""
-        if not kept.years:
-            con.execute(f"create table publication.{name} as from {name} limit 0")
-        elif has_year and name not in OF_ALL_YEARS:
-            other = f"where fiscal_year in {BUILT}"
-        con.execute(f"delete from publication.{name} {other}")
-        con.execute(f"insert into publication.{name} from {name} {other} order by all")
+    tables = {f"{schema}.{table}": has_year for schema, table, has_year in published_tables(con)}
+    # What others name comes before them.
+    names = [name for name in keys.in_order() if name in tables]
+    of_year = {
+        name: f"where fiscal_year in {BUILT}"
+        if kept.years and has_year and name not in OF_ALL_YEARS
+        else ""
+        for name, has_year in tables.items()
+    }
+    # Before the transaction, in which DuckDB would not see that the rows that named them are gone.
+    # Nobody opens the file before it is whole.
+    for name in reversed(names) if kept.years else ():
+        con.execute(f"delete from publication.{name} {of_year[name]}")
+    con.execute("begin")
+    definitions = _definitions(con)
+    ((built,),) = con.execute("select current_database()").fetchall()
+    con.execute("use publication")
+    for name in names if not kept.years else ():
+        con.execute(f"create table {name} ({definitions[name]})")
+    con.execute(f"use {duck.name(built)}")
+    for name in names:
+        con.execute(f"insert into publication.{name} from {name} {of_year[name]} order by all")
     # A view of the marts names its table without the database, so that it is of any that it is in.
     views = con.execute(
         "select sql from duckdb_views() where database_name = current_database() "
         "and list_contains(?, schema_name) order by view_name",
         [list(PUBLISHED_SCHEMAS)],
     ).fetchall()
-    ((built,),) = con.execute("select current_database()").fetchall()
     con.execute("use publication")
     for (sql,) in views if not kept.years else ():
         con.execute(sql)
     con.execute(f"use {duck.name(built)}")
-    comments = con.execute(
-        """
-        select 'table', schema_name || '.' || table_name, comment
-        from duckdb_tables()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        union all
-        select 'view', schema_name || '.' || view_name, comment
-        from duckdb_views()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        union all
-        select 'column', schema_name || '.' || table_name || '."' || column_name || '"', comment
-        from duckdb_columns()
-        where database_name = current_database() and schema_name in $schemas and comment is not null
-        """,
-        {"schemas": list(PUBLISHED_SCHEMAS)},
-    ).fetchall()
-    for kind, name, comment in comments if not kept.years else ():
-        con.execute(f"comment on {kind} publication.{name} is {duck.text(comment)}")
+    if not kept.years:
+        con.execute(
+            "; ".join(f"comment on {what} is {duck.text(told)}" for what, told in _comments(con))
+        )
     con.execute("commit")
     con.execute("detach publication")
 
@@ -163,32 +213,64 @@ def database(con: duckdb.DuckDBPyConnection, path: Path, kept: Kept = NOTHING) -
 def parquet(con: duckdb.DuckDBPyConnection, folder: Path, kept: Kept = NOTHING) -> None:
     """Write each stored mart as Parquet, a folder a fiscal year; an empty one has its columns.
 
+    The metadata of a file has the `description` of the mart, those of its `columns` by name, as
+    JSON, and the columns of its `key`, as JSON.
+
     Args:
         con: A connection to what `database` wrote, whose order is kept.
         folder: Where to, in the folder of the publication.
         kept: What stays of the current publication.
     """
-    for schema, table, has_year in _published_tables(con):
+    years = published_years(con)
+    told = _told(con)
+    for schema, table, has_year in published_tables(con):
         if schema != "marts":
             continue
         mart = folder / table
         mart.mkdir(parents=True)
-        if not has_year:
-            _copy(con, f"from marts.{table}", mart / f"{table}.parquet")
-            continue
-        for (year,) in con.execute(
-            "select distinct fiscal_year from marts.dim_departments order by fiscal_year"
-        ).fetchall():
+        for year in years if has_year else ():
             part = mart / f"fiscal_year={year}" / f"{table}.parquet"
             part.parent.mkdir()
             if year in kept.years and kept.link(part, folder.parent):
                 continue
-            _copy(
-                con,
-                f"select * exclude (fiscal_year) from marts.{table} where fiscal_year = {year}",
-                part,
-            )
+            _copy(con, f"from marts.{table} where fiscal_year = {year}", part, told[table])
+        if not has_year:
+            _copy(con, f"from marts.{table}", mart / f"{table}.parquet", told[table])
 
 
-def _copy(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    con.execute(f"copy ({query}) to {duck.text(path)} (format parquet)")
+def published_years(con: duckdb.DuckDBPyConnection) -> list[int]:
+    """The fiscal years of what `database` wrote."""
+    rows = con.execute("select distinct fiscal_year from marts.dim_departments order by all")
+    return [year for (year,) in rows.fetchall()]
+
+
+def _told(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
+    """What the files of each mart say of it, as the option of COPY."""
+    rows = con.execute(
+        """
+        select
+            t.table_name, t.comment, list((c.column_name, c.comment) order by c.column_index),
+            coalesce((
+                select key_columns from audit.keys as k
+                where (k.table_schema, k.table_name) = (t.schema_name, t.table_name)
+                    and k.to_table is null
+            ), [])
+        from duckdb_tables() as t
+        inner join duckdb_columns() as c using (database_name, schema_name, table_name)
+        where t.schema_name = 'marts' and t.database_name = current_database()
+        group by all
+        """
+    ).fetchall()
+
+    def option(value: object) -> str:
+        return duck.text(json.dumps(value, ensure_ascii=False))
+
+    return {
+        table: f"description: {duck.text(description or '')}, "
+        f"columns: {option(dict(columns))}, key: {option(key)}"
+        for table, description, columns, key in rows
+    }
+
+
+def _copy(con: duckdb.DuckDBPyConnection, query: str, path: Path, told: str) -> None:
+    con.execute(f"copy ({query}) to {duck.text(path)} (format parquet, kv_metadata {{{told}}})")

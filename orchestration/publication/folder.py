@@ -16,7 +16,7 @@ from expectations import validations
 from orchestration import duck, ledger
 from orchestration.faults import WrongSurroundings, in_a_line
 from orchestration.project import BUILD_FILE
-from orchestration.publication import chain, data_docs, export, gate
+from orchestration.publication import chain, csv_files, data_docs, export, gate
 
 KEPT_PUBLICATIONS = 2
 # What a build writes to in the warehouse's folder.
@@ -184,6 +184,7 @@ class Warehouse:
         # From what is in order already: sorting a city's evidence is most of publishing it.
         with duckdb.connect(str(folder / "scores.duckdb"), read_only=True) as con:
             export.parquet(con, folder / "parquet", kept)
+            csv_files.write(con, folder / "csv", kept)
         self.build_file.replace(self._state(name))
         chain.seal(self.root, name, run_id, current)
         for path in [*folder.rglob("*"), folder, folder.parent]:
