@@ -197,7 +197,7 @@ def write(con: duckdb.DuckDBPyConnection, folder: Path, kept: Kept = NOTHING) ->
 
 
 def _environment() -> Environment:
-    environment = templates(TEMPLATES)
+    environment = templates(TEMPLATES, compiled=True)
     environment.globals.update(
         tables={table.name: table.label_zh for table in landing_contract().values()},
         listed=LISTED,
