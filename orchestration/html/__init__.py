@@ -1,4 +1,4 @@
-"""How every page looks and is filled in: names are text wherever they stand, and none may be missing.
+"""How every page looks and is filled in: names are text wherever they stand, none may be missing.
 
 Here belong the frame of a page and the style that all pages share. What a page says is in the room
 of what it is about, with its own templates. Each page has the style in itself, so that it can be
@@ -41,6 +41,7 @@ def templates(folder: Path, *, compiled: bool = False) -> "Environment":
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        auto_reload=False,
         bytecode_cache=FileSystemBytecodeCache(str(kept))
         if compiled and os.access(kept, os.W_OK)
         else None,

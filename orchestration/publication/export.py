@@ -32,27 +32,32 @@ class Kept:
     Attributes:
         folder: Its folder.
         years: The fiscal years that stay as they are in it; none where all are written anew.
+        built: The fiscal year that is built.
         has_same_seeds: Whether it shows the rubrics' and measures' rows as they are now.
     """
 
     folder: Path
     years: tuple[int, ...] = ()
+    built: int = 0
     has_same_seeds: bool = False
 
     @cached_property
     def _entries(self) -> dict[str, chain.Manifest]:
         return chain.entries(self.folder)
 
-    def link_folder(self, path: Path, folder: Path) -> bool:
-        """Let all files of a folder of the publication be of the next one too.
+    def keeps(self, year: int, path: Path, folder: Path) -> bool:
+        """Let the pages of a year that say nothing of later ones be of the next publication too.
 
         Args:
-            path: The folder, below that of the next one; it does not exist yet.
-            folder: The folder of the next one.
+            year: The fiscal year. It is not kept where one before it was built.
+            path: The folder of its pages, below that of the next publication; not there yet.
+            folder: The folder of the next publication.
 
         Returns:
             Whether they are; else all have to be written, and there is no such folder.
         """
+        if not self.has_same_seeds or year not in self.years or year > self.built:
+            return False
         top = f"{path.relative_to(folder).as_posix()}/"
         names = [name for name in self._entries if name.startswith(top)]
         for name in names:
@@ -111,7 +116,8 @@ def kept(con: duckdb.DuckDBPyConnection, folder: Path) -> Kept:
     ((is_same, has_same_seeds),) = same
     if not is_same or not years or not chain.is_sealed(folder, "scores.duckdb"):
         return NOTHING
-    return Kept(folder, tuple(year for (year,) in years), bool(has_same_seeds))
+    ((built,),) = con.execute(f"from {BUILT}").fetchall()
+    return Kept(folder, tuple(year for (year,) in years), built, has_same_seeds)
 
 
 def _published_tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bool]]:

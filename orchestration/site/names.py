@@ -1,4 +1,4 @@
-"""Names of pages: of any code one that every file system and browser takes, and no other code has."""
+"""Names of pages: of any code one that every file system takes, and no other code has."""
 
 import hashlib
 import re
@@ -11,9 +11,9 @@ DEVICES = {"con", "prn", "aux", "nul", *(f"{d}{n}" for d in ("com", "lpt") for n
 def page(code: str) -> str:
     """The file name of the page of a department or an indicator.
 
-    A code of small letters, digits and strokes is its own name. Any other is told apart by a checksum
-    after a dot, which no such code has: `A` and `a`, `../x` and `x` are pages of their own, on a file
-    system that takes no account of case, too.
+    A code of small letters, digits and strokes is its own name. Any other is told apart by a
+    checksum after a dot, which no such code has: `A` and `a`, `../x` and `x` are pages of their own
+    on a file system that takes no account of case, too.
 
     Args:
         code: The code, as delivered.

@@ -65,8 +65,8 @@ def next_step(rule: Rule, value: Decimal, points: Decimal) -> NextStep | None:
         points: What it has for that.
 
     Returns:
-        The step to the next band, to one step less taken off, or in proportion to the full mark; none
-        where there is nothing more to earn, or an assessor has the word.
+        The step to the next band, to one step less taken off, or in proportion to the full mark;
+        none where there is nothing more to earn, or an assessor has the word.
     """
     ways = {"linear": _linear, "band": _bands, "step": _steps}
     found = ways[rule.method](rule, value, points) if rule.method in ways else ()

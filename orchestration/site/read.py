@@ -191,8 +191,8 @@ LOST = """
     ) <= $listed
     order by s.indicator_code, s.points_lost desc, s.unit_code
 """
-# The values of the measures that an indicator rests on, in bars of a width of 1, 2 or 5 in some place;
-# the few values that are far off count in the outermost bars.
+# The values of the measures that an indicator rests on, in bars of a width of 1, 2 or 5 in some
+# place; the few values that are far off count in the outermost bars.
 MEASURES = """
     with used as (
         select distinct s.indicator_code, s.measure_code, s.unit_code, f.value
@@ -269,7 +269,8 @@ CHANGES = """
         on h.rubric_id = i.rubric_id and h.item_code = i.indicator_code
     where
         h.fiscal_year = $year and h.rubric_id = d.official_rubric_id and not d.is_disclosure_exempt
-    order by h.unit_code, h.item_type = 'indicator_score', h.item_type desc, i.sort_order, h.item_code
+    order by
+        h.unit_code, h.item_type = 'indicator_score', h.item_type desc, i.sort_order, h.item_code
 """
 UNITS = """
     select
@@ -309,7 +310,7 @@ SCORES = """
 """
 CRITERIA = """
     select
-        s.unit_code, s.indicator_code, s.criterion_code, s.points_possible, s.basis, s.explanation_zh,
+        s.unit_code, s.indicator_code, s.criterion_code, s.basis, s.explanation_zh,
         plain(round(s.points_awarded, 4)) as awarded,
         -- As it counts, where there may be more to earn.
         if(
@@ -333,8 +334,8 @@ CRITERIA = """
     where s.fiscal_year = $year and s.unit_code between $first and $last
     order by s.unit_code, c.sort_order, s.criterion_code
 """
-# Each cell once, with its uses under the official rubric as text: what reads a list of records one by
-# one takes longer than all the rest.
+# Each cell once, with its uses under the official rubric as text: what reads a list of records one
+# by one takes longer than all the rest.
 CELLS = """
     with uses as (
         select rowid as cell, unit_code, unnest(uses, recursive := true)
@@ -423,8 +424,8 @@ FINDINGS = """
     where f.fiscal_year = $year and f.unit_code between $first and $last
     order by f.unit_code, f.severity, f.rule_id, f.table_name, f.record_key
 """
-# Measures of one month of a table: what counts whole in them is progress, what counts by the share of
-# the year that has gone is the rate of it.
+# Measures of one month of a table: what counts whole in them is progress, what counts by the share
+# of the year that has gone is the rate of it.
 MONTHS = """
     with inputs as (
         select
@@ -434,7 +435,9 @@ MONTHS = """
         where alternative = 1 and input_table is not null
     ),
     measures as (
-        select measure_code, any_value(month) as month, max(weight) filter (role = 'denominator') as share
+        select
+            measure_code, any_value(month) as month,
+            max(weight) filter (role = 'denominator') as share
         from inputs
         group by measure_code
         having count(distinct month) = 1 and count(*) = 2 and bool_and(month is not null)
@@ -476,9 +479,10 @@ TREND = """
         group by all
     )
     select
-        y.root, y.fiscal_year, y.unit_code, d.unit_name, y.kind, d.is_disclosure_exempt as is_exempt,
-        e.status, e.total_score, e.grade, e.district_rank, e.peers_count, r.total_points,
-        coalesce(r.score_decimals, 2) as decimals, e.rubric_id
+        y.root, y.fiscal_year, y.unit_code, d.unit_name, y.kind,
+        d.is_disclosure_exempt as is_exempt, e.status, e.total_score, e.grade, e.district_rank,
+        e.peers_count,
+        coalesce(r.score_decimals, 2) as decimals
     from years as y
     inner join marts.dim_departments as d using (unit_code, fiscal_year)
     left join (from marts.fct_evaluations where rubric_role = 'official') as e
@@ -622,6 +626,6 @@ def chunks(
             return by_unit(rows(con, query, year=year, first=first, last=last, measures=listed))
 
         yield Chunk(
-            units, of(SCORES), of(CRITERIA), of(CELLS), of(RECONCILED), of(FINDINGS), of(BY_MONTH),
+XX
             of(TREND), of(OTHERS),
         )  # fmt: skip

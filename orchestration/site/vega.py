@@ -9,7 +9,8 @@ from pathlib import Path
 from orchestration.project import target_dir
 
 PACKAGE = "vl-convert-python"
-# As a script that browsers load from disk, which they do not a module; its names stay its own.
+# What pages use of it. It is a script, as browsers load no module from disk; its names stay its own.
+USED = "window.vegaEmbed = vegaEmbed;"
 SCRIPT = "(()=>{{{}}})();\n"
 
 
@@ -33,6 +34,6 @@ def bundle() -> Path:
             import vl_convert
 
             made = folder / f".{kept.name}.{os.getpid()}"
-            made.write_text(SCRIPT.format(vl_convert.javascript_bundle()), encoding="utf-8")
+            made.write_text(SCRIPT.format(vl_convert.javascript_bundle(USED)), encoding="utf-8")
             made.replace(kept)
     return kept

@@ -1,12 +1,13 @@
-"""Writing the site: the pages of a year, its departments some at a time, and what all pages share."""
+"""Writing the site: the pages of a year, its departments some at a time, and what all share."""
 
 import json
 import shlex
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, lru_cache
 from itertools import groupby
 from math import floor, log10
 from pathlib import Path
@@ -15,7 +16,7 @@ from typing import Any
 
 import duckdb
 from jinja2 import Environment, Template
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from orchestration.html import STYLE, templates
 from orchestration.labels import labels
@@ -27,11 +28,13 @@ from orchestration.site.next_step import NextStep, Rule, next_step
 from orchestration.site.read import Chunk, Row, Rubrics
 
 TEMPLATES = Path(__file__).parent / "pages"
-# Departments that an indicator's page lists, those that lost most; changes that a year's page lists.
+# Departments that an indicator's page lists, those that lost most; changes that a year's lists.
 LISTED = 2_000
 BARS = 20
 MONTHS_OF_YEAR = 12
 DASH = "—"
+# What a criterion that the rubric no longer has is told by.
+GONE = SimpleNamespace(possible=DASH, measure=None)
 
 
 def write(
@@ -96,6 +99,7 @@ class _Site:
         self.environment = _environment()
         self.rubrics = read.rubrics(con)
         self.months = read.rows(con, read.MONTHS)
+        self.uses = _Uses(self.rubrics)
 
     def render(self, template: str, path: Path, **values: Any) -> None:
         """Fill in a template."""
@@ -133,7 +137,7 @@ class _Site:
         measures = {m for x in self.months for m in (x.progress, x.rate) if m}
         for chunk in read.chunks(self.con, year, measures):
             for unit in chunk.units:
-                values = _unit(unit, chunk, self.rubrics, self.months)
+                values = _unit(unit, chunk, self.rubrics, self.months, self.uses)
                 values |= {"root": "../../", "year": year}
                 _write(template, folder / page(unit.unit_code), values)
 
@@ -167,7 +171,7 @@ class _Site:
             )  # fmt: skip
 
     def _measures(self, values: list[Row]) -> Iterator[dict[str, Any]]:
-        """How the values of each measure of an indicator are spread, with the bounds of its bands."""
+        """How the values of an indicator's measures are spread, with the bounds of its bands."""
         for name, group in groupby(values, key=lambda row: row.name_zh):
             rows = list(group)
             marks = sorted({float(bound) for row in rows for bound in row.bounds})
@@ -186,7 +190,7 @@ def _environment() -> Environment:
     environment.filters.update(json=_json, quoted=shlex.quote)
     environment.globals.update(
         count=lambda number: f"{number:,}", plain=plain, points=plain, percent=percent, fixed=fixed,
-        signed=signed, mean=mean, number_or_dash=plain, page=page,
+        difference=difference, mean=mean, number_or_dash=plain, page=page,
         codes=SimpleNamespace(
             evaluation=labels("fct_evaluations.status"), severity=labels("severity"),
             unit_type=labels("unit_type"), item=labels("item_type"), basis=labels("basis"),
@@ -212,7 +216,14 @@ def fixed(number: Decimal | None, decimals: int) -> str:
 
 def signed(number: Decimal) -> str:
     """A difference with its sign."""
-    return ("+" if number > 0 else "") + as_written(number)
+    return f"{'−' if number < 0 else '+' if number else ''}{as_written(abs(number))}"
+
+
+def difference(number: Decimal, decimals: int) -> str:
+    """A difference of scores with its sign and their decimals, or more where it has more."""
+    if number != _rounded(number, decimals):
+        return signed(number)
+    return f"{'−' if number < 0 else '+' if number else ''}{abs(number):.{decimals}f}"
 
 
 def mean(total: Decimal | None, count: int) -> Decimal | None:
@@ -230,7 +241,10 @@ def _rounded(number: Decimal, decimals: int) -> Decimal:
 
 
 def _bars(
-    bars: Iterable[tuple[Any, Any, int]], x: str, *, percents: bool = False,
+    bars: Iterable[tuple[Any, Any, int]],
+    x: str,
+    *,
+    percents: bool = False,
     marks: Iterable[float] = (),
 ) -> dict[str, Any]:
     """A histogram as the plot takes it: from, to and number of departments of each bar."""
@@ -263,25 +277,18 @@ def _width(least: float) -> float:
     return float(next(place * times for times in (1, 2, 5, 10) if place * times >= least))
 
 
-def _unit(unit: Row, chunk: Chunk, rubrics: Rubrics, months: list[Row]) -> dict[str, Any]:
+def _unit(
+    unit: Row, chunk: Chunk, rubrics: Rubrics, months: list[Row], uses: "_Uses"
+) -> dict[str, Any]:
     """What the page of a department says."""
     code, rubric = unit.unit_code, unit.official_rubric_id
     is_scored = unit.status == "scored"
     scores = chunk.scores.get(code, [])
-    criteria: dict[str, list[SimpleNamespace]] = defaultdict(list)
-    numbers: dict[str, int] = {}
+    criteria: dict[str, list[tuple[Row, Row]]] = defaultdict(list)
     for c in chunk.criteria.get(code, []):
-        rule = rubrics.rules.get((rubric, c.criterion_code))
-        listed = criteria[c.indicator_code]
-        listed.append(SimpleNamespace(
-            possible=plain(c.points_possible), measure=rule and rule.measure, awarded=c.awarded or DASH,
-            **{name: getattr(c, name) for name in (
-                "criterion_code", "basis", "explanation_zh", "shown", "numerator", "denominator",
-                "value", "short",
-            )},
-        ))  # fmt: skip
-        numbers[c.criterion_code] = len(listed)
-    cells, resting = _cells(chunk.cells.get(code, []), numbers)
+        rule = rubrics.rules.get((rubric, c.criterion_code), GONE)
+        criteria[c.indicator_code].append((c, rule))
+    cells, resting = _cells(chunk.cells.get(code, []), rubric, uses)
     findings = chunk.findings.get(code, [])
     beside: dict[str, list[Row]] = defaultdict(list)
     loose = []
@@ -306,7 +313,7 @@ def _unit(unit: Row, chunk: Chunk, rubrics: Rubrics, months: list[Row]) -> dict[
             if any(f.severity == "critical" for f in beside.get(s.indicator_code, ()))
             else "warning",
             criteria=criteria.get(s.indicator_code, ()),
-            cells=cells.get(s.indicator_code, ()),
+            cells=cells.get(s.indicator_code, ""),
         )
         for s in scores
     ]  # fmt: skip
@@ -325,7 +332,7 @@ def _unit(unit: Row, chunk: Chunk, rubrics: Rubrics, months: list[Row]) -> dict[
         "findings": findings,
         "loose": loose,
         "next_grade": _next_grade(unit, rubrics) if is_scored else None,
-        "steps": list(_steps(indicators, rubric, rubrics)) if is_scored else [],
+        "steps": list(_steps(indicators, rubrics)) if is_scored else [],
         **_months(months, by_month),
         "reconciled": reconciled,
         "mismatches": [r for r in reconciled if r.verdict == "mismatch"],
@@ -339,34 +346,77 @@ def _unit(unit: Row, chunk: Chunk, rubrics: Rubrics, months: list[Row]) -> dict[
 Resting = dict[tuple[str, str], set[str]]
 
 
-def _cells(
-    cells: list[Row], numbers: dict[str, int]
-) -> tuple[dict[str, list[SimpleNamespace]], Resting]:
-    """The cells of each indicator, and the indicators that rest on each record.
+@dataclass(frozen=True)
+class _Use:
+    """What a cell is used for under a rubric: told by indicator, and the measures that it feeds."""
+
+    told: dict[str, str]
+    measures: frozenset[tuple[str, str]]
+
+
+class _Uses:
+    """The uses of cells, told once for all departments that have them alike."""
+
+    def __init__(self, rubrics: Rubrics) -> None:
+        self.known: dict[tuple[str, str], _Use] = {}
+        self.numbers = {
+            (c.rubric_id, c.criterion_code): number
+            for criteria in rubrics.criteria.values()
+            for number, c in enumerate(criteria, start=1)
+        }
+
+    def of(self, rubric: str, text: str) -> _Use:
+        """What the text of the uses of a cell says."""
+        if (rubric, text) not in self.known:
+            self.known[rubric, text] = self._read(rubric, text)
+        return self.known[rubric, text]
+
+    def _read(self, rubric: str, text: str) -> _Use:
+        roles = labels("role")
+        told: dict[str, set[tuple[int, str]]] = defaultdict(set)
+        measures = set()
+        for use in text.split("\n"):
+            indicator, criterion, role, measure, weight = use.split("\t")
+            counted = f" ×{as_written(Decimal(weight))}" if weight else ""
+            number = self.numbers.get((rubric, criterion), 0)
+            told[indicator].add((number, f"{roles[role]}{counted}"))
+            if measure:
+                measures.add((measure, indicator))
+        return _Use(
+            {
+                indicator: escape(
+                    "，".join(f"{n} {what}" if n else what for n, what in sorted(uses))
+                )
+                for indicator, uses in told.items()
+            },
+            frozenset(measures),
+        )
+
+
+def _cells(cells: list[Row], rubric: str, uses: _Uses) -> tuple[dict[str, Markup], Resting]:
+    """The rows of the cells of each indicator, and the indicators that rest on each record.
 
     What is printed of a measure is the concern of what rests on the measure.
     """
-    of_indicator: dict[str, list[SimpleNamespace]] = defaultdict(list)
+    of_indicator: dict[str, list[str]] = defaultdict(list)
     resting: Resting = defaultdict(set)
-    roles = labels("role")
     for cell in cells:
-        used: dict[str, set[tuple[int, str]]] = defaultdict(set)
-        for use in cell.uses.split("\n"):
-            indicator, criterion, role, measure, weight = use.split("\t")
-            told = roles[role] + (f" ×{as_written(Decimal(weight))}" if weight else "")
-            used[indicator].add((numbers.get(criterion, 0), told))
-            resting[cell.table_name, cell.record_key].add(indicator)
-            if measure:
-                resting["reported_figures", f"measure_code={measure}"].add(indicator)
-        for indicator, uses in used.items():
-            of_indicator[indicator].append(SimpleNamespace(
-                told=_told(cell.table_name, cell.record_key, cell.column_name),
-                value=_value(cell),
-                place=cell.place or DASH,
-                uses="，".join(f"{n} {told}" if n else told for n, told in sorted(uses)),
-                note=_note(cell),
-            ))  # fmt: skip
-    return of_indicator, resting
+        use = uses.of(rubric, cell.uses)
+        resting[cell.table_name, cell.record_key].update(use.told)
+        for measure, indicator in use.measures:
+            resting["reported_figures", f"measure_code={measure}"].add(indicator)
+        # Put together here: most of a page is these rows, and most indicators share a cell.
+        told = _told(cell.table_name, cell.record_key, cell.column_name)
+        note = f"<tr class=note><td colspan=4>{escape(_note(cell))}" if _has_note(cell) else ""
+        start = f"<tr><td>{told}<td>{escape(_value(cell))}<td>"
+        end = f"<td>{escape(cell.place or DASH)}{note}\n"
+        for indicator, what in use.told.items():
+            of_indicator[indicator].append(f"{start}{what}{end}")
+    return {code: Markup("".join(rows)) for code, rows in of_indicator.items()}, resting  # noqa: S704
+
+
+def _has_note(cell: Row) -> bool:
+    return cell.correction is not None or cell.predecessor is not None
 
 
 def _value(cell: Row) -> str:
@@ -397,15 +447,15 @@ def _column_labels() -> dict[tuple[str, str], str]:
     }
 
 
-@cache
-def _told(table: str, key: str, column: str) -> str:
+@lru_cache(100_000)
+def _told(table: str, key: str, column: str) -> Markup:
     """A cell in Chinese: its table, what tells its record from others, and its column."""
     parts = [labels("table_name").get(table, table)]
     for term in key.split(";") if key else ():
         name, _, code = term.partition("=")
         parts.append(labels(name, f"{table}.{name}").get(code, code) if code else term)
     parts.append(_column_labels().get((table, column), column))
-    return " · ".join(parts)
+    return escape(" · ".join(parts))
 
 
 def _next_grade(unit: Row, rubrics: Rubrics) -> SimpleNamespace | None:
@@ -418,20 +468,18 @@ def _next_grade(unit: Row, rubrics: Rubrics) -> SimpleNamespace | None:
     return above[-1] if above else None
 
 
-def _steps(
-    indicators: list[SimpleNamespace], rubric: str, rubrics: Rubrics
-) -> Iterator[SimpleNamespace]:
-    """What would earn more: for each criterion that its value costs points, those that gain most first."""
+def _steps(indicators: list[SimpleNamespace], rubrics: Rubrics) -> Iterator[SimpleNamespace]:
+    """What would earn more, of each criterion that its value costs points; the most first."""
     found: list[tuple[NextStep, str, str, str, bool]] = []
     for i in indicators:
         if not i.lost or i.is_vetoed:
             continue
-        for c in i.criteria:
-            rule = rubrics.rules.get((rubric, c.criterion_code))
-            if c.short is None or c.value is None or rule is None:
+        for c, rule in i.criteria:
+            if c.short is None or c.value is None or rule is GONE:
                 continue
             if step := next_step(_rule(rule, rubrics), c.value, c.short):
-                found.append((step, i.code, c.measure or c.criterion_code, c.shown, rule.kind == "ratio"))
+                told = rule.measure or c.criterion_code
+                found.append((step, i.code, told, c.shown, rule.kind == "ratio"))
     for step, code, measure, shown, is_rate in sorted(found, key=lambda each: -each[0].gain):
         yield SimpleNamespace(
             code=code, measure=measure, value=shown, sign=step.sign, is_rate=is_rate,

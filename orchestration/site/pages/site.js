@@ -12,7 +12,7 @@
     : english[text] ?? text.split(" · ").map(part => english[part] ?? part).join(" · ");
 
   // Text nodes as they were delivered, so that the switch goes back to them.
-  const labels = all(".t").map(element => element.placeholder !== undefined && element.placeholder !== ""
+  const labels = all(".t, .cells td:first-child").map(element => element.placeholder !== undefined && element.placeholder !== ""
     ? { element, text: element.placeholder, set: text => { element.placeholder = text; } }
     : { element, text: element.textContent.trim(), set: text => { element.textContent = text; } });
 
@@ -81,7 +81,7 @@
   const ink = "#1b2530", accent = "#174a7c", pale = "#9db8d3", warm = "#c2701c";
   const font = getComputedStyle(document.body).fontFamily;
   const base = width => ({
-    $schema: "https://vega.github.io/schema/vega-lite/v5.json", width, background: "white",
+    width, background: "white",
     config: { font, view: { stroke: null },
       axis: { labelColor: ink, titleColor: ink, gridColor: "#e3e8ee", titleFontWeight: "normal", labelFontSize: 12, titleFontSize: 12 },
       legend: { labelFontSize: 12, title: null, orient: "top" } },
@@ -135,7 +135,7 @@
       figure.textContent = "";
       const place = figure.appendChild(document.createElement("div"));
       const spec = specs[figure.dataset.plot](JSON.parse(figure.dataset.values));
-      vegaEmbed(place, { ...base("container"), autosize: { type: "fit-x", contains: "padding" }, ...spec },
+      vegaEmbed(place, { ...base("container"), autosize: { type: typeof spec.height === "number" ? "fit-x" : "pad", contains: "padding" }, ...spec },
         { actions: false, renderer: "svg", ast: false });
       place.style.width = "100%";
     }
@@ -171,7 +171,7 @@
       "无法计算": "cannot be computed", "自评报告": "printed", "计算": "computed", "最可能的原因": "most likely why", "历年": "Over the years",
       "涉密，不予公开": "secret", "其他数据问题": "Other findings", "依据": "Evidence", "一票否决": "vetoed",
       "每个指标的要点、所用的单元格及其文件与行号；逐层计算见": "The criteria of each indicator, the cells that they rest on, and their file and row; worked step by step:",
-      "各单位在该指标上的得分与评分标准": "this indicator over all departments, and its standard", "单元格": "cell", "所报": "delivered", "用于要点": "used for",
+      "各单位得分与评分标准": "all departments, and the standard", "单元格": "cell", "所报": "delivered", "用于要点": "used for",
       "文件:行": "file:row", "满分单位": "full marks", "不适用的单位": "not applicable", "评分标准": "Standard", "分": "points",
       "失分单位与原因": "Who lost points, and why", "没有单位失分。": "No department lost points.", "单位数": "departments",
     };
