@@ -626,6 +626,6 @@ def chunks(
             return by_unit(rows(con, query, year=year, first=first, last=last, measures=listed))
 
         yield Chunk(
-XX
+            units, of(SCORES), of(CRITERIA), of(CELLS), of(RECONCILED), of(FINDINGS), of(BY_MONTH),
             of(TREND), of(OTHERS),
         )  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestration.project import target_dir
 
 PACKAGE = "vl-convert-python"
-# What pages use of it. It is a script, as browsers load no module from disk; its names stay its own.
+# What pages use of it. A script, as browsers load no module from disk; its names stay its own.
 USED = "window.vegaEmbed = vegaEmbed;"
 SCRIPT = "(()=>{{{}}})();\n"
 
