@@ -1,7 +1,8 @@
 {% macro contract_columns(model='int_facts__delivered') -%}
     {#-
-        The columns of the landing tables that a model of facts reads, and what a measure's input may
-        do with each: count it, sum it, select records by its codes (any where there are none).
+        The columns of the landing tables that a model of facts reads, what a measure's input may do
+        with each: count it, sum it, select records by its codes (any where there are none); and what
+        a sum and a number of its records are in.
     -#}
     {%- set columns = [] -%}
     {%- if execute -%}
@@ -28,6 +29,9 @@
                     'is_selected_by':
                         is_key or (is_cell and column.data_type in ['varchar', 'boolean']),
                     'codes': codes,
+                    'unit_zh': '元' if meta.get('amount') else meta.get('unit_zh', ''),
+                    'is_percent': meta.get('percent', false),
+                    'record_unit_zh': table.config.meta.get('unit_zh', ''),
                 }) -%}
             {%- endfor -%}
         {%- endfor -%}

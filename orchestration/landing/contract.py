@@ -31,6 +31,7 @@ class Column:
         minimum: Least value, where there is one.
         maximum: Greatest value, where there is one.
         yuan_per_unit: For `amount_unit`: yuan to each unit.
+        unit_zh: What its numbers are of, as 人; empty for money, percentages and texts.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Column:
     minimum: int | None = None
     maximum: int | None = None
     yuan_per_unit: dict[str, int] = field(default_factory=dict, hash=False)
+    unit_zh: str = ""
 
     @property
     def is_code(self) -> bool:
@@ -84,6 +86,7 @@ class Table:
         columns: Its columns in order.
         always_read: Its files are read at every load, even where they have not changed.
         uncorrectable: Why its cells cannot be corrected; empty where they can.
+        unit_zh: What its records are counted in, as 份; empty where no measure counts them.
     """
 
     name: str
@@ -92,6 +95,7 @@ class Table:
     columns: tuple[Column, ...]
     always_read: bool = False
     uncorrectable: str = ""
+    unit_zh: str = ""
 
     @property
     def key(self) -> tuple[str, ...]:
@@ -135,6 +139,7 @@ def _table(node: dict[str, Any]) -> Table:
         columns=tuple(_column(column) for column in node["columns"]),
         always_read=meta.get("always_read", False),
         uncorrectable=meta.get("uncorrectable", ""),
+        unit_zh=meta.get("unit_zh", ""),
     )
 
 
@@ -158,6 +163,7 @@ def _column(node: dict[str, Any]) -> Column:
         minimum=meta.get("minimum"),
         maximum=meta.get("maximum"),
         yuan_per_unit=units,
+        unit_zh=meta.get("unit_zh", ""),
     )
 
 

@@ -71,6 +71,7 @@ derived as (
         unit_code,
         fiscal_year,
         measure_code,
+        1 as alternative,
         numerator,
         denominator,
         {{ quotient_of_sums('numerator', 'denominator') }} as value,
@@ -78,6 +79,8 @@ derived as (
     from formed
 )
 
-select unit_code, fiscal_year, measure_code, numerator, denominator, value, status from base
+select unit_code, fiscal_year, measure_code, alternative, numerator, denominator, value, status
+from base
 union all
-select unit_code, fiscal_year, measure_code, numerator, denominator, value, status from derived
+select unit_code, fiscal_year, measure_code, alternative, numerator, denominator, value, status
+from derived

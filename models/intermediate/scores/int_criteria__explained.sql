@@ -21,7 +21,9 @@ select
     scored.is_vetoing,
     scored.points_possible,
     scored.points_awarded,
+    scored.points_counted,
     worded.subject_zh,
+    worded.value_zh,
     worded.explanation_zh
 from scored
 left join worded

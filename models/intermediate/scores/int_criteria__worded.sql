@@ -54,5 +54,6 @@ select
     points_awarded,
     assessment_basis_zh as assessment_basis,
     subject_zh,
+    value_zh,
     {{ filled('sentence_zh', explanation_texts()[5:]) }} as explanation_zh
 from filled
