@@ -89,7 +89,7 @@ RULES = """
         rule_id,
         coalesce(stage, 'delivered') as stage,
         coalesce(outcomes.severity, found.severity) as severity,
-        holds, message_zh, tolerance, parameters,
+        holds, holds_zh, tolerance, parameters,
         coalesce(outcomes.records, found.records) as records,
         coalesce(outcomes.departments, found.departments) as departments,
         coalesce(waived, 0) as waived

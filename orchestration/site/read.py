@@ -9,6 +9,7 @@ from typing import Any
 
 import duckdb
 
+from expectations.runner import PLACE
 from orchestration.plain import plain_sql
 from orchestration.site.next_step import Band
 
@@ -147,7 +148,7 @@ INDICATORS = """
 """
 RULES = """
     select
-        f.rule_id, any_value(f.severity) as severity, null as holds_zh,
+        f.rule_id, any_value(f.severity) as severity, any_value(o.holds_zh) as holds_zh,
         count(*) as records, count(distinct f.unit_code) as departments,
         count(*) filter (f.is_waived) as waived
     from marts.fct_findings as f
@@ -318,7 +319,7 @@ CRITERIA = """
             s.points_awarded, null
         ) as short,
         f.status, f.value, shown(f.value, m.kind) as shown, plain(f.numerator) as numerator,
-        plain(f.denominator) as denominator
+        plain(f.denominator) as denominator, f.unit_zh
     from marts.fct_criterion_scores as s
     inner join marts.dim_departments as u
         on
@@ -345,7 +346,6 @@ CELLS = """
     used as (
         select cell, string_agg(
             indicator_code || '\t' || coalesce(criterion_code, '') || '\t' || "role" || '\t'
-            || coalesce(measure_code, '') || '\t'
             || coalesce(nullif(cast(weight as varchar), '1.000000'), ''), '\n'
         ) as uses
         from uses
@@ -416,11 +416,25 @@ RECONCILED = """
         list_position(['total_score', 'grade', 'indicator_score', 'figure'], r.item_type),
         i.sort_order, r.item_code, r.location
 """
-FINDINGS = """
+FINDINGS = f"""
+    with indicators as (
+        select
+            i.unit_code, i.rule_id, i.table_name, i.record_key,
+            list_sort(list(i.indicator_code)) as indicators
+        from marts.fct_finding_indicators as i
+        inner join marts.dim_departments as u
+            on
+                i.unit_code = u.unit_code and i.fiscal_year = u.fiscal_year
+                and i.rubric_id = u.official_rubric_id
+        where i.fiscal_year = $year and i.unit_code between $first and $last
+        group by all
+    )
     select
-        f.unit_code, f.rule_id, f.severity, f.table_name, f.record_key, f.message_zh, f.is_waived,
-        f.waiver_reason
+        f.unit_code, f.rule_id, f.severity, f.table_name, f.record_key,
+        replace(f.message_zh, {PLACE} || '：', '') as message_zh, f.is_waived, f.waiver_reason,
+        i.indicators
     from marts.fct_findings as f
+    left join indicators as i using (unit_code, rule_id, table_name, record_key)
     where f.fiscal_year = $year and f.unit_code between $first and $last
     order by f.unit_code, f.severity, f.rule_id, f.table_name, f.record_key
 """

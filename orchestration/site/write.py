@@ -5,7 +5,6 @@ import shlex
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from itertools import groupby
@@ -190,7 +189,7 @@ def _environment() -> Environment:
     environment.filters.update(json=_json, quoted=shlex.quote)
     environment.globals.update(
         count=lambda number: f"{number:,}", plain=plain, points=plain, percent=percent, fixed=fixed,
-        difference=difference, mean=mean, number_or_dash=plain, page=page,
+        record=_told, difference=difference, mean=mean, number_or_dash=plain, page=page,
         codes=SimpleNamespace(
             evaluation=labels("fct_evaluations.status"), severity=labels("severity"),
             unit_type=labels("unit_type"), item=labels("item_type"), basis=labels("basis"),
@@ -288,16 +287,14 @@ def _unit(
     for c in chunk.criteria.get(code, []):
         rule = rubrics.rules.get((rubric, c.criterion_code), GONE)
         criteria[c.indicator_code].append((c, rule))
-    cells, resting = _cells(chunk.cells.get(code, []), rubric, uses)
+    cells = _cells(chunk.cells.get(code, []), rubric, uses)
     findings = chunk.findings.get(code, [])
     beside: dict[str, list[Row]] = defaultdict(list)
     loose = []
     for f in findings:
-        key = f.record_key.partition(";role=")[0]
-        concerned = resting.get((f.table_name, key), ())
-        for indicator in sorted(concerned):
+        for indicator in f.indicators or ():
             beside[indicator].append(f)
-        if not concerned:
+        if not f.indicators:
             loose.append(f)
     most = max((s.points_possible for s in scores), default=1)
     indicators = [
@@ -343,76 +340,47 @@ def _unit(
     }
 
 
-Resting = dict[tuple[str, str], set[str]]
-
-
-@dataclass(frozen=True)
-class _Use:
-    """What a cell is used for under a rubric: told by indicator, and the measures that it feeds."""
-
-    told: dict[str, str]
-    measures: frozenset[tuple[str, str]]
-
-
 class _Uses:
-    """The uses of cells, told once for all departments that have them alike."""
+    """What cells are used for, told once for all departments that have it alike."""
 
     def __init__(self, rubrics: Rubrics) -> None:
-        self.known: dict[tuple[str, str], _Use] = {}
+        self.known: dict[tuple[str, str], dict[str, Markup]] = {}
         self.numbers = {
             (c.rubric_id, c.criterion_code): number
             for criteria in rubrics.criteria.values()
             for number, c in enumerate(criteria, start=1)
         }
 
-    def of(self, rubric: str, text: str) -> _Use:
-        """What the text of the uses of a cell says."""
+    def of(self, rubric: str, text: str) -> dict[str, Markup]:
+        """What the text of the uses of a cell says, by indicator."""
         if (rubric, text) not in self.known:
-            self.known[rubric, text] = self._read(rubric, text)
+            told: dict[str, set[tuple[int, str]]] = defaultdict(set)
+            for use in text.split("\n"):
+                indicator, criterion, role, weight = use.split("\t")
+                counted = f" ×{as_written(Decimal(weight))}" if weight else ""
+                number = self.numbers.get((rubric, criterion), 0)
+                told[indicator].add((number, f"{labels('role')[role]}{counted}"))
+            self.known[rubric, text] = {
+                indicator: escape("，".join(f"{n} {use}" if n else use for n, use in sorted(uses)))
+                for indicator, uses in told.items()
+            }
         return self.known[rubric, text]
 
-    def _read(self, rubric: str, text: str) -> _Use:
-        roles = labels("role")
-        told: dict[str, set[tuple[int, str]]] = defaultdict(set)
-        measures = set()
-        for use in text.split("\n"):
-            indicator, criterion, role, measure, weight = use.split("\t")
-            counted = f" ×{as_written(Decimal(weight))}" if weight else ""
-            number = self.numbers.get((rubric, criterion), 0)
-            told[indicator].add((number, f"{roles[role]}{counted}"))
-            if measure:
-                measures.add((measure, indicator))
-        return _Use(
-            {
-                indicator: escape(
-                    "，".join(f"{n} {what}" if n else what for n, what in sorted(uses))
-                )
-                for indicator, uses in told.items()
-            },
-            frozenset(measures),
-        )
 
+def _cells(cells: list[Row], rubric: str, uses: _Uses) -> dict[str, Markup]:
+    """The rows of the cells of each indicator.
 
-def _cells(cells: list[Row], rubric: str, uses: _Uses) -> tuple[dict[str, Markup], Resting]:
-    """The rows of the cells of each indicator, and the indicators that rest on each record.
-
-    What is printed of a measure is the concern of what rests on the measure.
+    They are put together here: most of a page is these rows, and indicators share a cell.
     """
     of_indicator: dict[str, list[str]] = defaultdict(list)
-    resting: Resting = defaultdict(set)
     for cell in cells:
-        use = uses.of(rubric, cell.uses)
-        resting[cell.table_name, cell.record_key].update(use.told)
-        for measure, indicator in use.measures:
-            resting["reported_figures", f"measure_code={measure}"].add(indicator)
-        # Put together here: most of a page is these rows, and most indicators share a cell.
         told = _told(cell.table_name, cell.record_key, cell.column_name)
         note = f"<tr class=note><td colspan=4>{escape(_note(cell))}" if _has_note(cell) else ""
         start = f"<tr><td>{told}<td>{escape(_value(cell))}<td>"
         end = f"<td>{escape(cell.place or DASH)}{note}\n"
-        for indicator, what in use.told.items():
-            of_indicator[indicator].append(f"{start}{what}{end}")
-    return {code: Markup("".join(rows)) for code, rows in of_indicator.items()}, resting  # noqa: S704
+        for indicator, use in uses.of(rubric, cell.uses).items():
+            of_indicator[indicator].append(f"{start}{use}{end}")
+    return {code: Markup("".join(rows)) for code, rows in of_indicator.items()}  # noqa: S704
 
 
 def _has_note(cell: Row) -> bool:
@@ -448,13 +416,14 @@ def _column_labels() -> dict[tuple[str, str], str]:
 
 
 @lru_cache(100_000)
-def _told(table: str, key: str, column: str) -> Markup:
-    """A cell in Chinese: its table, what tells its record from others, and its column."""
+def _told(table: str, key: str, column: str = "") -> Markup:
+    """A record or a cell in Chinese: its table, what tells it from others, and its column."""
     parts = [labels("table_name").get(table, table)]
     for term in key.split(";") if key else ():
         name, _, code = term.partition("=")
         parts.append(labels(name, f"{table}.{name}").get(code, code) if code else term)
-    parts.append(_column_labels().get((table, column), column))
+    if column:
+        parts.append(_column_labels().get((table, column), column))
     return escape(" · ".join(parts))
 
 
