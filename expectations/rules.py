@@ -50,6 +50,7 @@ class Rule:
         severity: `critical` blocks the department, or publishing for a rule on marts; `warning`
             is shown.
         holds: What must hold.
+        holds_zh: The same in Chinese.
         query: SQL for the records that violate it, with `{batch}` for the rows of its own table.
         message_zh: What a person is told, values by name in braces.
         message_en: The same in English.
@@ -66,6 +67,7 @@ class Rule:
     asset: str
     severity: Literal["critical", "warning"]
     holds: str
+    holds_zh: str
     query: str
     message_zh: str
     message_en: str
@@ -102,7 +104,8 @@ def rules(stage: Stage) -> tuple[Rule, ...]:
 def _rule(entry: dict[str, Any], environment: Environment) -> Rule:
     values = {name: entry[name] for name in ("tolerance", "parameters") if name in entry}
     rendered = {
-        name: environment.from_string(entry[name]).render(values) for name in ("holds", "query")
+        name: environment.from_string(entry[name]).render(values)
+        for name in ("holds", "holds_zh", "query")
     }
     table = entry["asset"].replace("/", ".")
     query = re.sub(rf"\b{re.escape(table)}\b", "batch", rendered["query"])

@@ -134,6 +134,7 @@ def _keep(con: duckdb.DuckDBPyConnection, stage: Stage, outcomes: list[Outcome])
                     "stage": stage,
                     "severity": outcome.rule.severity,
                     "holds": outcome.rule.holds,
+                    "holds_zh": outcome.rule.holds_zh,
                     "message_zh": outcome.rule.message_zh,
                     "message_en": outcome.rule.message_en,
                     "tolerance": outcome.rule.tolerance,

@@ -18,7 +18,7 @@ STEPS = ("load", "stage", "check_delivered", "score", "check_marts")
 PACKAGES = ("jixiao", "dbt-core", "dbt-duckdb", "duckdb", "dagster", "great-expectations")
 # What a result follows from beside the seeds and the landing files.
 CODE = ("dbt_project.yml", "expectations", "macros", "models", "orchestration", "profiles.yml")
-CODE_ENDINGS = {".jinja", ".md", ".py", ".sql", ".yml"}
+CODE_ENDINGS = {".css", ".jinja", ".js", ".md", ".py", ".sql", ".yml"}
 # What the year had before the build replaces it, to tell afterwards what has changed.
 PREVIOUS = ("marts.fct_evaluations", "marts.fct_indicator_scores", "raw.corrections")
 # SQL for the day of the running build, as its departments' calendar has it.

@@ -50,6 +50,20 @@ def target_dir() -> Path:
     return Path(os.environ.get("JIXIAO_TARGET") or PROJECT_DIR / "target").absolute()
 
 
+def is_site_wanted() -> bool:
+    """Whether the scorecard site is published too: unless JIXIAO_SITE is `off`.
+
+    Raises:
+        WrongSurroundings: It is something else than `on` or `off`.
+    """
+    wanted = os.environ.get("JIXIAO_SITE") or "on"
+    if wanted not in ("on", "off"):
+        raise WrongSurroundings(
+            f"JIXIAO_SITE={wanted}: expected on or off; correct it, or unset it"
+        )
+    return wanted == "on"
+
+
 def sandbox_file() -> Path:
     """The DuckDB file of the target `dev` in profiles.yml."""
     return target_dir() / "sandbox" / BUILD_FILE

@@ -1,6 +1,7 @@
 """Whether what is published is what its inputs give: checked by checksum and by building again."""
 
 import logging
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -24,6 +25,8 @@ OF_THE_RUN = (
     "marts.fct_evaluation_history",
 )
 MAY_DIFFER = ("loaded_at", "run_id")
+# Of a page of the scorecard site: what a publication changed of the one before it.
+OF_PUBLICATION = re.compile(r"<section id=changes>.*?</section>", re.DOTALL)
 
 
 class NotPublished(Exception):
@@ -272,6 +275,7 @@ def _compare(publication: Path, folder: Path, warehouse: Path, targets: list[Run
         lines += _strange_relations(con)
         lines += _changed_comments(con)
         lines += _changed_pages(con, publication, folder / "published", targets)
+        lines += _changed_site(con, publication, folder / "published", targets)
         lines += _changed_validations(publication, folder / "published", targets)
         lines += _changed_csv(publication, folder / "published", targets, has_latest=has_latest)
         views = {name for (name,) in con.execute(
@@ -358,6 +362,53 @@ def _changed_pages(
             yield f"data_docs/{name}: gone"
         elif _page(con, "published", page) != _page(con, "rebuilt", expected):
             yield f"data_docs/{name}: differs from the rebuild"
+
+
+def _changed_site(
+    con: duckdb.DuckDBPyConnection, publication: Path, rebuilt: Path, targets: list[Run]
+) -> Iterator[str]:
+    """The pages of the scorecard site of the years that were built again, where both have it.
+
+    A page shows the years before its own, so it is compared where the same were built again. What
+    changed with a publication cannot be made again.
+    """
+    if not (publication / "site").is_dir() or not (rebuilt / "site").is_dir():
+        return
+    years = {
+        database: {year for _, year, _ in _published_runs(con, database)}
+        for database in ("published", "rebuilt")
+    }
+    compared = ["assets", *(("index.html",) if years["published"] == years["rebuilt"] else ())]
+    compared += [
+        str(run.fiscal_year)
+        for run in targets
+        if len({frozenset(y for y in of if y <= run.fiscal_year) for of in years.values()}) == 1
+    ]
+    for top in compared:
+        then, now = (_files(folder / "site" / top) for folder in (publication, rebuilt))
+        for name in sorted(then | now):
+            path = Path("site", top, name)
+            if name not in then:
+                yield f"{path}: gone"
+            elif name not in now:
+                yield f"{path}: published, but not in the rebuild"
+            elif not _is_same_page(con, publication / path, rebuilt / path):
+                yield f"{path}: differs from the rebuild"
+
+
+def _is_same_page(con: duckdb.DuckDBPyConnection, published: Path, rebuilt: Path) -> bool:
+    if published.read_bytes() == rebuilt.read_bytes():
+        return True
+    then, now = (
+        _page(con, of, path) for of, path in (("published", published), ("rebuilt", rebuilt))
+    )
+    return OF_PUBLICATION.sub("", then) == OF_PUBLICATION.sub("", now)
+
+
+def _files(top: Path) -> set[str]:
+    if top.is_file():
+        return {"."}
+    return {path.relative_to(top).as_posix() for path in top.rglob("*") if path.is_file()}
 
 
 def _changed_validations(publication: Path, rebuilt: Path, targets: list[Run]) -> Iterator[str]:

@@ -188,7 +188,7 @@ def test_each_rule_and_department_has_the_findings_of_the_marts(city: Published)
                     f"where fiscal_year = {year} and rule_id = '{rule.rule_id}'"
                 )
                 shown = by_rule.row(rule.rule_id)
-                assert shown[0].startswith(f"{rule.rule_id} {rule.holds}".rstrip())
+                assert shown[0] == f"{rule.rule_id} {rule.holds_zh} {rule.holds}"
                 assert shown[3:5] == [str(records), str(departments)]
                 assert shown[5].startswith("✗" if records else "✓")
                 assert len(by_rule.findings(rule.rule_id)) == records

@@ -55,16 +55,22 @@ def manifest_of(folder: Path) -> Manifest | None:
     return found
 
 
-def is_sealed(folder: Path, name: str) -> bool:
+def entries(folder: Path) -> dict[str, Manifest]:
+    """What the manifest in a folder has of each file, by its path; nothing where it has none."""
+    found = manifest_of(folder)
+    return {entry["path"]: entry for entry in found["files"]} if found else {}
+
+
+def is_sealed(folder: Path, name: str, sealed: dict[str, Manifest] | None = None) -> bool:
     """Whether a file of a publication is the one that its manifest has.
 
     Args:
         folder: The publication's folder.
         name: The file, below the folder.
+        sealed: What the manifest has of each file, where it has been read already.
     """
-    found = manifest_of(folder)
-    entries = {entry["path"]: entry for entry in found["files"]} if found else {}
-    return name in entries and not _changed(folder / name, entries[name])
+    known = entries(folder) if sealed is None else sealed
+    return name in known and not _changed(folder / name, known[name])
 
 
 def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
@@ -84,13 +90,13 @@ def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
     previous = previous or (recorded[-1] if recorded else None)
     before = _recorded(root, previous) if previous else None
     older = root / "publications" / str(previous)
-    entries = {entry["path"]: entry for entry in (manifest_of(older) or {}).get("files", ())}
+    kept = entries(older)
 
     def entry(path: Path) -> Manifest:
         name = path.relative_to(folder).as_posix()
         with suppress(OSError):
-            if name in entries and path.samefile(older / name):
-                return dict(entries[name])
+            if name in kept and path.samefile(older / name):
+                return dict(kept[name])
         return _entry(folder, path)
 
     sealed = {

@@ -89,7 +89,7 @@ RULES = """
         rule_id,
         coalesce(stage, 'delivered') as stage,
         coalesce(outcomes.severity, found.severity) as severity,
-        holds, message_zh, tolerance, parameters,
+        holds, holds_zh, tolerance, parameters,
         coalesce(outcomes.records, found.records) as records,
         coalesce(outcomes.departments, found.departments) as departments,
         coalesce(waived, 0) as waived
@@ -197,7 +197,7 @@ def write(con: duckdb.DuckDBPyConnection, folder: Path, kept: Kept = NOTHING) ->
 
 
 def _environment() -> Environment:
-    environment = templates(TEMPLATES)
+    environment = templates(TEMPLATES, compiled=True)
     environment.globals.update(
         tables={table.name: table.label_zh for table in landing_contract().values()},
         listed=LISTED,

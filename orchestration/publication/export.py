@@ -9,6 +9,7 @@ import os
 import shutil
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import duckdb
@@ -32,10 +33,40 @@ class Kept:
     Attributes:
         folder: Its folder.
         years: The fiscal years that stay as they are in it; none where all are written anew.
+        built: The fiscal year that is built.
+        has_same_seeds: Whether it shows the rubrics' and measures' rows as they are now.
     """
 
     folder: Path
     years: tuple[int, ...] = ()
+    built: int = 0
+    has_same_seeds: bool = False
+
+    @cached_property
+    def _entries(self) -> dict[str, chain.Manifest]:
+        return chain.entries(self.folder)
+
+    def keeps(self, year: int, path: Path, folder: Path) -> bool:
+        """Let the pages of a year that say nothing of later ones be of the next publication too.
+
+        Args:
+            year: The fiscal year. It is not kept where one before it was built.
+            path: The folder of its pages, below that of the next publication; not there yet.
+            folder: The folder of the next publication.
+
+        Returns:
+            Whether they are; else all have to be written, and there is no such folder.
+        """
+        if not self.has_same_seeds or year not in self.years or year > self.built:
+            return False
+        top = f"{path.relative_to(folder).as_posix()}/"
+        names = [name for name in self._entries if name.startswith(top)]
+        for name in names:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            if not self.link(folder / name, folder):
+                shutil.rmtree(path)
+                return False
+        return bool(names)
 
     def link(self, path: Path, folder: Path) -> bool:
         """Let a file of the publication be one of the next one too.
@@ -48,7 +79,7 @@ class Kept:
             Whether it is; else it has to be written, as where it is no longer what was published.
         """
         name = path.relative_to(folder)
-        if chain.is_sealed(self.folder, name.as_posix()):
+        if chain.is_sealed(self.folder, name.as_posix(), self._entries):
             with suppress(OSError):
                 os.link(self.folder / name, path)
                 return True
@@ -70,7 +101,9 @@ def kept(con: duckdb.DuckDBPyConnection, folder: Path) -> Kept:
         return NOTHING
     same = con.execute(
         """
-        select count(distinct (code_sha256, packages)) = 1 and count(distinct run_id) = 2
+        select
+            count(distinct (code_sha256, packages)) = 1 and count(distinct run_id) = 2,
+            count(distinct seeds_sha256) = 1
         from audit.runs
         where run_id = ? or run_id in (select run_id from audit.run_years)
         """,
@@ -81,9 +114,11 @@ def kept(con: duckdb.DuckDBPyConnection, folder: Path) -> Kept:
         f"where fiscal_year not in {BUILT} order by all"
     ).fetchall()
     # One that is not as it was published would be sealed as if it had been.
-    if same != [(True,)] or not years or not chain.is_sealed(folder, "scores.duckdb"):
+    ((is_same, has_same_seeds),) = same
+    if not is_same or not years or not chain.is_sealed(folder, "scores.duckdb"):
         return NOTHING
-    return Kept(folder, tuple(year for (year,) in years))
+    ((built,),) = con.execute(f"from {BUILT}").fetchall()
+    return Kept(folder, tuple(year for (year,) in years), built, has_same_seeds)
 
 
 def published_tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, bool]]:

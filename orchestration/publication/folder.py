@@ -14,9 +14,10 @@ import duckdb
 
 from expectations import validations
 from orchestration import duck, ledger
-from orchestration.faults import WrongSurroundings, in_a_line
-from orchestration.project import BUILD_FILE
+from orchestration.faults import Refused, WrongSurroundings, in_a_line
+from orchestration.project import BUILD_FILE, is_site_wanted
 from orchestration.publication import chain, csv_files, data_docs, export, gate
+from orchestration.site import write as site
 
 KEPT_PUBLICATIONS = 2
 # What a build writes to in the warehouse's folder.
@@ -70,6 +71,7 @@ class Warehouse:
             self._current_state()
 
     def _refuse_unusable(self) -> None:
+        is_site_wanted()
         elsewhere = "choose another folder with --warehouse or JIXIAO_WAREHOUSE"
         if duck.UNUSABLE in str(self.root.absolute()):
             raise WrongSurroundings(
@@ -185,6 +187,8 @@ class Warehouse:
         with duckdb.connect(str(folder / "scores.duckdb"), read_only=True) as con:
             export.parquet(con, folder / "parquet", kept)
             csv_files.write(con, folder / "csv", kept)
+            if is_site_wanted():
+                _write_site(con, folder, kept)
         self.build_file.replace(self._state(name))
         chain.seal(self.root, name, run_id, current)
         for path in [*folder.rglob("*"), folder, folder.parent]:
@@ -221,6 +225,18 @@ class Warehouse:
                 os.chown(path, -1, root.st_gid)
         with suppress(PermissionError):
             path.chmod(kept & (among | 0o7000))
+
+
+def _write_site(con: duckdb.DuckDBPyConnection, folder: Path, kept: export.Kept) -> None:
+    try:
+        site.write(con, folder / "site", lambda year, path: kept.keeps(year, path, folder))
+    except OSError as error:
+        raise Refused(
+            [
+                f"the scorecard site cannot be written ({in_a_line(error)}); make room for it, or "
+                "set JIXIAO_SITE=off to publish without it"
+            ]
+        ) from error
 
 
 def _sync(path: Path) -> None:
