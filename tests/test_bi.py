@@ -24,6 +24,14 @@ NANSHAN, YANTIAN = "440305-gxj", "440308-fzyj"
 BLOCK = re.compile(r"^```sql\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 # More than what is rounded off a number of steps.
 HAIR = Fraction(1, 10**7)
+RUBRICS = {
+    r["rubric_id"]: Rubric(SEEDS_DIR, r["rubric_id"]) for r in read(SEEDS_DIR / "rubrics.csv")
+}
+# What a rule holds a record against, by hand.
+AGAINST = {
+    "completed_project_spent": [("work_completion", "work_type=project")],
+    "year_end_ties": [("budgets", "budget_line=total")],
+}
 
 
 def questions() -> dict[str, list[str]]:
@@ -311,126 +319,113 @@ def ranks(world: World, answers: list[Answer]) -> None:
 
 
 def one_step(world: World, answers: list[Answer]) -> None:
-    """The points of each step by the reference: beyond it there are so many more, before it none."""
     near, grades = answers
-    rubrics = {
-        r["rubric_id"]: {c["criterion_code"]: c for c in Rubric(SEEDS_DIR, r["rubric_id"]).criteria}
-        | {"": Rubric(SEEDS_DIR, r["rubric_id"])}
-        for r in read(SEEDS_DIR / "rubrics.csv")
-    }
     kinds = {m["measure_code"]: m["kind"] for m in world.rows("from dim_measures")}
     steps = [s for s in world.rows("from fct_next_steps") if world.is_official(s)]
-    methods = Counter(s["method"] for s in steps)
     for s in steps:
-        criterion, rubric = (rubrics[s["rubric_id"]][name] for name in (s["criterion_code"], ""))
-        if s["value"] is None or s["method"] == "veto":
-            continue
-        value, target = Fraction(s["value"]), Fraction(s["next_value"])
-        assert Fraction(s["gap"]) == abs(target - value)
-        beyond = target + (HAIR if target > value else -HAIR)
-        counted = s["measure_code"] is None or kinds[s["measure_code"]] == "count"
-        now = rubric.apply(criterion, value)
-        got = [rubric.apply(criterion, v) for v in ([target] if counted else [target, beyond])]
-        gained = max(points for points in got if points is not None) - now
-        assert abs(gained - Fraction(s["points_gained"])) < Fraction(1, 10**5), s
-        if s["method"] in ("band", "step") and not counted and s["gap"]:
-            # Nothing is nearer.
-            short = value + (target - value) * Fraction(999, 1000)
-            assert rubric.apply(criterion, short) == now, s
-    assert {
-        (*unit_year(r), r["method"], r["value"], r["next_value"]) for r in near
-    } == {
+        if s["value"] is not None and s["method"] != "veto":
+            gives_what_it_says(s, kinds)
+    assert {(*unit_year(r), r["method"], r["value"], r["next_value"]) for r in near} == {
         (*unit_year(s), s["method"], s["value"], s["next_value"])
         for s in steps
         if s["gap"] is not None
         and s["gap"] <= (Decimal("0.01") if kinds.get(s["measure_code"]) == "ratio" else 1)
-    }  # fmt: skip
-    # Whoever lost points by a measure of bands or steps is told of a step where one gives more.
-    by_key = {(*unit_year(s), s["criterion_code"]) for s in steps}
-    for c in world.rows("from fct_criterion_scores"):
-        if world.is_official(c) and c["method"] == "band" and c["basis"] == "computed":
+    }
+    # Whoever is not in the best band is told of the next one.
+    told = {(*unit_year(s), s["criterion_code"]) for s in steps}
+    for c in world.rows("from fct_criterion_scores where method = 'band' and basis = 'computed'"):
+        if world.is_official(c) and c["measure_value"] is not None:
             is_less = c["points_awarded"] < c["points_possible"]
-            assert ((*unit_year(c), c["criterion_code"]) in by_key) == (
-                is_less and c["measure_value"] is not None
-            )
-    bands: dict[str, list[tuple[Decimal, str]]] = defaultdict(list)
-    for band in world.rows("from dim_grades"):
-        bands[band["rubric_id"]].append((band["lower"], band["grade"]))
-    expected = {}
-    for e in world.evaluations():
-        above = [b for b in bands[e["rubric_id"]] if e["total_score"] is not None
-                 and b[0] > e["total_score"]]  # fmt: skip
-        if above:
-            lower, name = min(above)
-            own = [s["points_gained"] for s in steps if unit_year(s) == unit_year(e)]
-            reaching = sum(gained >= lower - e["total_score"] for gained in own)
-            if own and (reaching or lower - e["total_score"] <= 1):
-                expected[unit_year(e)] = (name, lower - e["total_score"], reaching, max(own))
+            assert ((*unit_year(c), c["criterion_code"]) in told) == is_less
     assert {
         unit_year(r): (
             r["next_grade"], r["points_to_next_grade"], r["steps_that_reach_it"], r["it_gains"],
         )
         for r in grades
-    } == expected  # fmt: skip
+    } == next_grades(world, steps)  # fmt: skip
     if len(world.years()) > 1:
-        assert set(methods) == {"linear", "band", "step", "assessed", "veto"}
-        assert expected
+        assert {s["method"] for s in steps} == {"linear", "band", "step", "assessed", "veto"}
+        assert grades
+
+
+def gives_what_it_says(s: dict[str, Any], kinds: dict[str, str]) -> None:
+    """By the reference there are so many points more at a step or just beyond, none before it."""
+    rubric = RUBRICS[s["rubric_id"]]
+    (criterion,) = (c for c in rubric.criteria if c["criterion_code"] == s["criterion_code"])
+    value, target = Fraction(s["value"]), Fraction(s["next_value"])
+    assert Fraction(s["gap"]) == abs(target - value)
+    is_counted = s["measure_code"] is None or kinds[s["measure_code"]] == "count"
+    beyond = target + (HAIR if target > value else -HAIR)
+    now = rubric.apply(criterion, value)
+    got = [rubric.apply(criterion, v) for v in ([target] if is_counted else [target, beyond])]
+    assert now is not None
+    gained = max(points for points in got if points is not None) - now
+    assert abs(gained - Fraction(s["points_gained"])) < Fraction(1, 10**5), s
+    if s["method"] in ("band", "step") and not is_counted and s["gap"]:
+        short = value + (target - value) * Fraction(999, 1000)
+        assert rubric.apply(criterion, short) == now, s
+
+
+def next_grades(world: World, steps: Answer) -> dict[Key, Key]:
+    """Who is within one step of the next grade, or one point."""
+    expected = {}
+    bands = world.rows("from dim_grades")
+    for e in world.evaluations():
+        if e["total_score"] is None:
+            continue
+        above = [(b["lower"] - e["total_score"], b["grade"]) for b in bands
+                 if b["rubric_id"] == e["rubric_id"] and b["lower"] > e["total_score"]]  # fmt: skip
+        own = [s["points_gained"] for s in steps if unit_year(s) == unit_year(e)]
+        if above and own:
+            lacking, name = min(above)
+            reaching = sum(gained >= lacking for gained in own)
+            if reaching or lacking <= 1:
+                expected[unit_year(e)] = (name, lacking, reaching, max(own))
+    return expected
 
 
 def conflicts(world: World, answers: list[Answer]) -> None:
-    scores = [s for s in world.rows("from fct_indicator_scores") if world.is_official(s)]
     high = {
-        (*unit_year(s), s["indicator_code"]): (s["score"], s["points_possible"])
-        for s in scores
-        if s["score"] is not None and s["score"] * 10 >= s["points_possible"] * 9
+        (*unit_year(s), s["indicator_code"])
+        for s in world.rows("from fct_indicator_scores where score * 10 >= points_possible * 9")
+        if world.is_official(s)
     }
     names = {
         (i["rubric_id"], i["indicator_code"]): i["level3"]
         for i in world.rows("from dim_indicators")
     }
-    reads = {
-        (c["rubric_id"], c["indicator_code"], c["input_table"])
-        for c in world.rows("from dim_criteria join dim_measure_inputs using (measure_code)")
-    }
-    told = {f["message_zh"]: f for f in world.rows("from fct_findings")}
-    found = {(*unit_year(r), r["level3"], r["message_zh"]) for r in answers[0] if r["is_used"]}
     # By the cells themselves: what a score read, and the lines of what was rolled up.
-    records: dict[Key, set[Key]] = defaultdict(set)
+    read_by: dict[Key, set[str]] = defaultdict(set)
+    for e in world.rows("from fct_evidence where delivered_year = fiscal_year"):
+        is_high = (*unit_year(e), e["indicator_code"]) in high
+        if is_high and world.is_official(e) and e["role"] != "reported":
+            record = (*unit_year(e), e["table_name"], e["record_key"])
+            for place in (record, (*record, e["column_name"])):
+                read_by[place].add(names[e["rubric_id"], e["indicator_code"]])
     lines: dict[Key, set[Key]] = defaultdict(set)
-    for line in world.rows("from fct_evidence_lines"):
-        if line["delivered_year"] == line["fiscal_year"]:
-            key = (*unit_year(line), line["line_table_name"], line["line_record_key"])
-            lines[key].add((line["table_name"], line["record_key"], line["column_name"]))
-    cells: dict[Key, set[str]] = defaultdict(set)
-    for e in world.rows("from fct_evidence"):
-        if world.is_official(e) and e["indicator_code"] and e["role"] != "reported":
-            if e["delivered_year"] == e["fiscal_year"]:
-                name = names[e["rubric_id"], e["indicator_code"]]
-                if (*unit_year(e), e["indicator_code"]) in high:
-                    records[(*unit_year(e), e["table_name"], e["record_key"])].add(name)
-                    cells[(*unit_year(e), e["table_name"], e["record_key"], e["column_name"])].add(
-                        name
-                    )
-    expected, against = set(), {"completed_project_spent": ("work_completion", "work_type=project"),
-                                "year_end_ties": ("budgets", "budget_line=total")}  # fmt: skip
-    for f in told.values():
-        of = {(f["table_name"], f["record_key"])}
-        if f["rule_id"] in against:
-            of.add(against[f["rule_id"]])
-        concerned = set().union(*(records[(*unit_year(f), *record)] for record in of))
+    for line in world.rows("from fct_evidence_lines where delivered_year = fiscal_year"):
+        key = (*unit_year(line), line["line_table_name"], line["line_record_key"])
+        lines[key].add((line["table_name"], line["record_key"], line["column_name"]))
+    reads = world.rows("from dim_criteria join dim_measure_inputs using (measure_code)")
+    findings = {f["message_zh"]: f for f in world.rows("from fct_findings")}
+    expected = set()
+    for message, f in findings.items():
+        records = {(f["table_name"], f["record_key"]), *AGAINST.get(f["rule_id"], [])}
+        records |= lines[(*unit_year(f), f["table_name"], f["record_key"])]
+        concerned = set().union(*(read_by[(*unit_year(f), *record)] for record in records))
         if not f["record_key"]:
             # The only record of its table, whether or not it could be used.
             concerned |= {
-                names[rubric, code]
-                for rubric, code, table in reads
-                if table == f["table_name"] and rubric == world.official[unit_year(f)]
-                and (*unit_year(f), code) in high
-            }  # fmt: skip
-        for cell in lines[(*unit_year(f), f["table_name"], f["record_key"])]:
-            concerned |= cells[(*unit_year(f), *cell)]
-        expected |= {(*unit_year(f), name, f["message_zh"]) for name in concerned}
+                names[r["rubric_id"], r["indicator_code"]]
+                for r in reads
+                if r["input_table"] == f["table_name"]
+                and r["rubric_id"] == world.official[unit_year(f)]
+                and (*unit_year(f), r["indicator_code"]) in high
+            }
+        expected |= {(*unit_year(f), name, message) for name in concerned}
+    found = {(*unit_year(r), r["level3"], r["message_zh"]) for r in answers[0] if r["is_used"]}
     assert found == expected
-    assert {told[message]["rule_id"] for *_, message in found} >= {
+    assert {findings[message]["rule_id"] for *_, message in found} >= {
         "completed_project_spent", "sme_within_procurement",
     }  # fmt: skip
 
