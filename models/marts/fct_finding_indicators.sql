@@ -1,9 +1,6 @@
 -- All of it is in the marts: where they are older than this table, it is made for their years too.
-{% set year -%}
-    {%- if is_incremental() -%}
-        where fiscal_year in (select fiscal_year from {{ source('audit', 'run_years') }})
-    {%- endif -%}
-{%- endset %}
+{%- set years = 'select fiscal_year from ' ~ source('audit', 'run_years') %}
+{%- set year = 'where fiscal_year in (' ~ years ~ ')' if is_incremental() else '' %}
 with findings as (
     select * from {{ ref('fct_findings') }}
     {{ year }}
@@ -45,8 +42,8 @@ reads as (
     from {{ ref('int_indicators__reads') }}
 ),
 
--- A printed figure names a measure, one of its sums, or the cell of another record. A row that could
--- not be read has no key, as the only one of its table has none.
+-- A printed figure names a measure, one of its sums, or the cell of another record. A row that
+-- could not be read has no key, as the only one of its table has none.
 told as (
     select
         unit_code,

@@ -89,11 +89,13 @@ banded as (
     select
         criteria.*,
         case
-            when bands.upper_points > bands.points and criteria.value >= bands.lower
-                and criteria.value < bands.upper
+            when
+                bands.upper_points > bands.points
+                and criteria.value >= bands.lower and criteria.value < bands.upper
                 then least(criteria.value + criteria.unit_step, bands.upper)
-            when bands.upper_points < bands.points and criteria.value > bands.lower
-                and criteria.value <= bands.upper
+            when
+                bands.upper_points < bands.points
+                and criteria.value > bands.lower and criteria.value <= bands.upper
                 then greatest(criteria.value - criteria.unit_step, bands.lower)
             when bands.lower >= criteria.value then bands.lower
             when bands.upper <= criteria.value then bands.upper
