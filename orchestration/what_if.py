@@ -334,10 +334,7 @@ def show(comparison: Comparison, out: TextIO) -> None:
         print(line, file=out)
     both = [d for d in comparison.departments if d.difference is not None]
     changed = sum(d.grade != d.official_grade for d in both)
-    print(
-        f"等级变动 {changed} / {len(both)}：another grade than the official one, of those with both",
-        file=out,
-    )
+    print(f"等级变动 {changed} / {len(both)} change their grade", file=out)
     for d in comparison.departments:
         if d.indicators:
             table = _table(
