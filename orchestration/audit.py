@@ -29,14 +29,14 @@ def columns(table: str) -> dict[str, str]:
     return {column["name"]: column["data_type"] for column in _tables()[table]["columns"]}
 
 
-def descriptions(table: str) -> dict[str | None, str]:
-    """What a table's columns are, by name; what the table is, without a name.
+def descriptions(table: str) -> tuple[str, dict[str, str]]:
+    """What a table is, and what each of its columns is.
 
     Args:
         table: Schema and table: audit.runs.
     """
     of = _tables()[table]
-    return {None: of["description"]} | {c["name"]: c["description"] for c in of["columns"]}
+    return of["description"], {c["name"]: c["description"] for c in of["columns"]}
 
 
 def tables_of(schema: str) -> list[str]:

@@ -22,6 +22,7 @@ from orchestration.explain.evaluation import CannotExplain, pick
 from orchestration.faults import Refused, WrongSurroundings
 from orchestration.plain import plain
 from orchestration.project import BUILD_FILE
+from orchestration.publication import summary
 
 ASKED = "int_evaluations__scored"
 # What a year that is built already lacks of another rubric; of any other year there is nothing.
@@ -327,9 +328,14 @@ def show(comparison: Comparison, out: TextIO) -> None:
             _number(d.difference, "+"),
         )
     console.print(table)
+    reasons = [f"{d.unit_code}: {d.status_reason}" for d in comparison.departments
+               if d.status_reason]  # fmt: skip
+    for line in summary.first(reasons, "--format json"):
+        print(line, file=out)
+    both = [d for d in comparison.departments if d.difference is not None]
+    changed = sum(d.grade != d.official_grade for d in both)
+    print(f"等级变动 {changed} / {len(both)} change their grade", file=out)
     for d in comparison.departments:
-        if d.status_reason:
-            print(f"{d.unit_code}: {d.status_reason}", file=out)
         if d.indicators:
             table = _table(
                 f"indicator of {d.unit_code} 三级指标", "official 正式", "points 分值",

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -136,11 +137,17 @@ def test_every_mart_is_a_sheet_or_named_as_none(both_years: TwoYears) -> None:
             assert header == columns
             found += lines
         texts = [at for at, (_, kind, *_) in enumerate(described) if "TIMESTAMP" not in kind]
-        expected = [["" if r[at] is None else str(r[at]) for at in texts] for r in rows]
+        expected = [[written(row[at]) for at in texts] for row in rows]
         actual = [[unescaped(line[at]) for at in texts] for line in found]
-        assert sorted(actual) == sorted(
-            [{"True": "true", "False": "false"}.get(cell, cell) for cell in row] for row in expected
-        ), mart  # fmt: skip
+        assert sorted(actual) == sorted(expected), mart
+
+
+def written(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return "" if value is None else str(value).lower()
+    if isinstance(value, list):
+        return "；".join(value)
+    return f"{value:f}" if isinstance(value, Decimal) else str(value)
 
 
 def unescaped(cell: str) -> str:
@@ -156,7 +163,7 @@ def marts() -> duckdb.DuckDBPyConnection:
         create table marts.dim_departments as
         select unit_code, 2023 as fiscal_year from range(3) as t(unit_code);
         create table marts.fct_x as select * from (values
-            (2023, '=1+1', -1.50::decimal(9, 2), ['+a', 'b'], true, 'a"b,c' || chr(10) || 'd'),
+            (2023, '=1+1', -1.5::decimal(38, 18), ['+a', 'b'], true, 'a"b,c' || chr(10) || 'd'),
             (2023, '@x', 0.000000000000000001::decimal(38, 18), null, false, '－5'),
             (2023, chr(9) || 'x', null, [], null, ''),
             (2024, '-5', 1, ['甲'], null, null)
@@ -170,7 +177,7 @@ def test_no_cell_is_a_formula(marts: duckdb.DuckDBPyConnection, tmp_path: Path) 
     csv_files.write(marts, tmp_path / "csv")
     with (tmp_path / "csv" / "2023" / "fct_x.csv").open(encoding="utf-8-sig", newline="") as stream:
         assert list(csv.reader(stream))[1:] == [
-            ["2023", "'=1+1", "-1.50", "'+a；b", "true", 'a"b,c\nd'],
+            ["2023", "'=1+1", "-1.500000000000000000", "'+a；b", "true", 'a"b,c\nd'],
             ["2023", "'@x", "0.000000000000000001", "", "false", "'－5"],
             ["2023", "'\tx", "", "", "", ""],
         ]

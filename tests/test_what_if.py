@@ -1,6 +1,8 @@
 """jixiao what-if: under any rubric as the marts would have it, and nothing published by it."""
 
+import io
 import json
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -100,31 +102,38 @@ def test_what_is_told(
     compared: what_if.Comparison, two_departments: Published, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(what_if, "compare", lambda *asked: compared)
-    arguments = [
-        "what-if",
-        "--rubric",
-        "nanshan_2023",
-        "--warehouse",
-        str(two_departments.warehouse),
-    ]
+    warehouse = str(two_departments.warehouse)
+    arguments = ["what-if", "--rubric", "nanshan_2023", "--warehouse", warehouse]
     text = CliRunner().invoke(cli.jixiao, arguments)
     assert text.exit_code == 0
-    for department in compared.departments:
-        (line,) = [
-            x
-            for x in text.output.splitlines()
-            if x.rstrip().endswith(
-                f"{department.total:.2f}  {department.grade}          scored       "
-                f"{department.difference:+.2f}"
-            )
-            and department.unit_code in x
-        ]
-        assert f"{department.official_total:.2f}" in line
+    lines = [line.split() for line in text.output.splitlines()]
+    for d in compared.departments:
+        assert [
+            d.unit_name, d.unit_code, d.official_rubric_id, f"{d.official_total:.2f}",
+            d.official_grade, f"{d.total:.2f}", d.grade, "scored", f"{d.difference:+.2f}",
+        ] in lines  # fmt: skip
+    assert "等级变动 0 / 2 " in text.output
     told = json.loads(CliRunner().invoke(cli.jixiao, [*arguments, "--format", "json"]).output)
     assert told["rubric_id"] == "nanshan_2023"
     assert [d["total"] for d in told["departments"]] == [
         f"{d.total.normalize():f}" if d.total else None for d in compared.departments
     ]
+
+
+def test_what_is_missing_is_told(compared: what_if.Comparison) -> None:
+    one = replace(
+        compared.departments[0], total=None, grade=None, difference=None, status="incomplete",
+        status_reason="缺少：q1_execution", unit_name="[red]", indicators=(),
+    )  # fmt: skip
+    gaps = replace(compared, departments=(one,) * 25, changed=("seeds",))
+    what_if.show(gaps, out := io.StringIO())
+    lines = out.getvalue().splitlines()
+    assert lines[2].split() == [
+        "[red]", NANSHAN, "nanshan_2023", "96.57", "优", "—", "—", "incomplete", "—",
+    ]  # fmt: skip
+    assert lines.count(f"{NANSHAN}: 缺少：q1_execution") == 20
+    assert "and 5 more: --format json" in lines
+    assert lines[-1].startswith("the seeds have changed since 2023 was published")
 
 
 @pytest.mark.parametrize(

@@ -141,56 +141,6 @@ def published_tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str, boo
     return [(schema, table, bool(has_year)) for schema, table, has_year in rows]
 
 
-def _definitions(con: duckdb.DuckDBPyConnection) -> dict[str, str]:
-    """The columns of each table and its keys, as SQL defines a table."""
-    rows = con.execute(
-        """
-        select
-            schema_name || '.' || table_name,
-            list(
-                format('"{}" {}{}', column_name, data_type, if(is_nullable, '', ' not null'))
-                order by column_index
-            )
-        from duckdb_columns()
-        where database_name = current_database() and list_contains(?, schema_name)
-        group by all
-        """,
-        [list(PUBLISHED_SCHEMAS)],
-    ).fetchall()
-    return {name: ", ".join([*columns, *keys.constraints(name)]) for name, columns in rows}
-
-
-def _comments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    """What SQL comments on, and with what: the marts as dbt has done, the ledger by its YAML."""
-    of_marts = con.execute(
-        """
-        select 'table publication.marts.' || table_name, comment
-        from duckdb_tables()
-        where database_name = current_database() and schema_name = 'marts'
-        union all
-        select 'view publication.marts.' || view_name, comment
-        from duckdb_views()
-        where database_name = current_database() and schema_name = 'marts'
-        union all
-        select 'column publication.marts.' || table_name || '."' || column_name || '"', comment
-        from duckdb_columns()
-        where database_name = current_database() and schema_name = 'marts'
-        """
-    ).fetchall()
-    of_ledger = [
-        (
-            f"column publication.{name}.{duck.name(column)}"
-            if column
-            else f"table publication.{name}",
-            told,
-        )
-        for schema, table, _ in published_tables(con)
-        if (name := f"{schema}.{table}") and schema == "audit"
-        for column, told in audit.descriptions(name).items()
-    ]
-    return [(what, told) for what, told in of_marts if told] + of_ledger
-
-
 def database(con: duckdb.DuckDBPyConnection, path: Path, kept: Kept = NOTHING) -> None:
     """Write the published schemas, tables and views with keys and comments, to a new DuckDB file.
 
@@ -203,8 +153,6 @@ def database(con: duckdb.DuckDBPyConnection, path: Path, kept: Kept = NOTHING) -
         shutil.copyfile(kept.folder / path.name, path)
     keys.tell(con)
     duck.attach(con, path, "publication", read_only=False)
-    for schema in PUBLISHED_SCHEMAS:
-        con.execute(f"create schema if not exists publication.{schema}")
     tables = {f"{schema}.{table}": has_year for schema, table, has_year in published_tables(con)}
     # What others name comes before them.
     names = [name for name in keys.in_order() if name in tables]
@@ -214,35 +162,89 @@ def database(con: duckdb.DuckDBPyConnection, path: Path, kept: Kept = NOTHING) -
         else ""
         for name, has_year in tables.items()
     }
-    # Before the transaction, in which DuckDB would not see that the rows that named them are gone.
-    # Nobody opens the file before it is whole.
-    for name in reversed(names) if kept.years else ():
-        con.execute(f"delete from publication.{name} {of_year[name]}")
+    is_held = {name for name in names if kept.years and keys.constraints(name)}
+    # Not in the transaction: DuckDB lets no row go that another names until it is committed that
+    # the other is gone. Nobody opens the file before it is whole.
+    for name in reversed(names):
+        if name in is_held:
+            con.execute(f"delete from publication.{name} {of_year[name]}")
     con.execute("begin")
-    definitions = _definitions(con)
-    ((built,),) = con.execute("select current_database()").fetchall()
-    con.execute("use publication")
-    for name in names if not kept.years else ():
-        con.execute(f"create table {name} ({definitions[name]})")
-    con.execute(f"use {duck.name(built)}")
+    if not kept.years:
+        _define(con, names)
     for name in names:
+        if kept.years and name not in is_held:
+            con.execute(f"delete from publication.{name} {of_year[name]}")
         con.execute(f"insert into publication.{name} from {name} {of_year[name]} order by all")
+    con.execute("commit")
+    con.execute("detach publication")
+
+
+def _define(con: duckdb.DuckDBPyConnection, names: list[str]) -> None:
+    """Make the schemas, tables and views of a publication, with keys and comments.
+
+    Args:
+        con: A connection to the build's warehouse file, to which the publication's is attached.
+        names: Schema and name of each table, after those that it names.
+    """
+    columns = dict(
+        con.execute(
+            """
+            select
+                schema_name || '.' || table_name,
+                list(
+                    format('"{}" {}{}', column_name, data_type, if(is_nullable, '', ' not null'))
+                    order by column_index
+                )
+            from duckdb_columns()
+            where database_name = current_database() and list_contains(?, schema_name)
+            group by all
+            """,
+            [list(PUBLISHED_SCHEMAS)],
+        ).fetchall()
+    )
     # A view of the marts names its table without the database, so that it is of any that it is in.
     views = con.execute(
         "select sql from duckdb_views() where database_name = current_database() "
         "and list_contains(?, schema_name) order by view_name",
         [list(PUBLISHED_SCHEMAS)],
     ).fetchall()
+    comments = _comments(con)
+    ((built,),) = con.execute("select current_database()").fetchall()
     con.execute("use publication")
-    for (sql,) in views if not kept.years else ():
+    for schema in PUBLISHED_SCHEMAS:
+        con.execute(f"create schema {schema}")
+    for name in names:
+        definition = ", ".join([*columns[name], *keys.constraints(name)])
+        con.execute(f"create table {name} ({definition})")
+    for (sql,) in views:
         con.execute(sql)
+    con.execute("; ".join(f"comment on {what} is {duck.text(told)}" for what, told in comments))
     con.execute(f"use {duck.name(built)}")
-    if not kept.years:
-        con.execute(
-            "; ".join(f"comment on {what} is {duck.text(told)}" for what, told in _comments(con))
-        )
-    con.execute("commit")
-    con.execute("detach publication")
+
+
+def _comments(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
+    """What SQL comments on, and with what: the marts as dbt has done, the ledger by its YAML."""
+    found = con.execute(
+        """
+        select 'table marts.' || table_name, comment
+        from duckdb_tables()
+        where database_name = current_database() and schema_name = 'marts'
+        union all
+        select 'view marts.' || view_name, comment
+        from duckdb_views()
+        where database_name = current_database() and schema_name = 'marts'
+        union all
+        select 'column marts.' || table_name || '."' || column_name || '"', comment
+        from duckdb_columns()
+        where database_name = current_database() and schema_name = 'marts'
+        """
+    ).fetchall()
+    for schema, table, _ in published_tables(con):
+        if schema == "audit":
+            of_table, of_columns = audit.descriptions(f"audit.{table}")
+            found.append((f"table audit.{table}", of_table))
+            found += ((f"column audit.{table}.{duck.name(c)}", t) for c, t in of_columns.items())
+    return [(what, told) for what, told in found if told]
 
 
 def parquet(con: duckdb.DuckDBPyConnection, folder: Path, kept: Kept = NOTHING) -> None:
