@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 from orchestration.project import SEEDS_DIR
+from orchestration.report import forms
+from orchestration.report.read import read as read_forms
 from tests.conftest import Published, copy_of_the_project
 from tests.random_rubrics import (
     COLUMNS,
@@ -49,9 +51,12 @@ from tests.rubric_reference import (
     steps,
 )
 from tests.synthetic import Generator
+from tests.test_report import compare as compare_workbook
+from tests.test_report import computed
 
 SEED = 20253
 DEPARTMENTS = 300
+WORKBOOKS = 7
 
 
 def write(folder: Path, seed: int, number: int) -> tuple[Path, Path]:
@@ -489,6 +494,30 @@ def test_nobody_is_blocked(world: World) -> None:
 @pytest.mark.builds
 def test_every_evaluation_is_what_the_reference_says(world: World) -> None:
     assert compare(world.published, world.expected)[:20] == []
+
+
+@pytest.mark.builds
+def test_workbooks_come_to_what_is_published(world: World) -> None:
+    """The formulas of the score form, with every method and option among a few departments."""
+    published = read_forms(world.published.warehouse, YEARS[0])
+    departments = {each.unit_code: each for each in published.departments}
+    ways_of = {
+        key[0]: set(ways(e)) for key, e in world.expected.items()
+        if key[1] == YEARS[0] and e.role == OFFICIAL
+    }  # fmt: skip
+    passed: set[tuple[object, ...]] = set()
+    for _ in range(WORKBOOKS):
+        unit = max(ways_of, key=lambda unit: (len(ways_of[unit] - passed), unit))
+        passed |= ways_of.pop(unit)
+        department = departments[unit]
+        form = forms.forms(department, published)[0]
+        compare_workbook(computed(form, department, published), department, published)
+    assert {way[1:3] for way in passed if way[0] == "linear" and len(way) == 4} >= {
+        ("", "cap"), ("", "exceed"), ("", "zero"), ("below", ""),
+    }  # fmt: skip
+    assert {way[3:] for way in passed if way[0] == "step" and len(way) == 5} >= {
+        *product(DIRECTIONS, ROUNDINGS),
+    }  # fmt: skip
 
 
 @pytest.mark.builds

@@ -45,7 +45,7 @@ def forms(department: Department, published: Published) -> tuple[Form, ...]:
     """
     return (
         Form(SCORES, True, (*_head(SCORES, department), *_scores(department, published))),
-        Form(TARGETS, True, (Line(TITLES[TARGETS], "title"), *_targets(department))),
+        Form(TARGETS, True, (Line(TITLES[TARGETS], "title"), *_targets(department, published))),
         Form(PROBLEMS, False, (*_head(PROBLEMS, department), *_problems(department))),
     )
 
@@ -215,25 +215,33 @@ def in_lines(text: str | None) -> str:
 # 部门（单位）整体支出绩效目标完成情况自评表
 
 
-def _targets(department: Department) -> Iterator[Line | Table]:
+def _targets(department: Department, published: Published) -> Iterator[Line | Table]:
     yield Table(
         (34, 140, 34, 59), 0,
         [[Cell("部门（单位）名称", "head"), Cell(department.unit_name),
           Cell("预算年度", "head"), Cell(str(department.fiscal_year))]],
     )  # fmt: skip
-    yield _tasks(department.tasks)
+    yield _tasks(department.tasks, _none("projects", published))
     yield Table(
         (20, 123.5, 123.5), 1,
         [[Cell("年度总体目标完成情况", "head"), Cell("预期目标", "head"),
           Cell("目标实际完成情况", "head")],
          [Cell(), Cell("\n\n\n", "left"), Cell("\n\n\n", "left")]],
     )  # fmt: skip
-    yield _indicators(department.targets)
+    yield _indicators(department.targets, _none("performance_targets", published))
     yield Line(TO_FILL_IN)
     yield Line("注：主要内容、完成情况和年度总体目标由填报单位填写。", "note")
 
 
-def _tasks(tasks: list[Row]) -> Table:
+def _none(table: str, published: Published) -> str:
+    """What stands in the place of a table's rows where there are none."""
+    name = published.label("table_name", table)
+    if table in published.unpublished:
+        return f"{name}未发布：该年度由旧版本发布，须重新运行"
+    return f"{NOT_DELIVERED}{name}"
+
+
+def _tasks(tasks: list[Row], none: str) -> Table:
     columns = (
         ("budget_total_yuan", "budget_fiscal_yuan"),
         ("executed_total_yuan", "executed_fiscal_yuan"),
@@ -249,7 +257,7 @@ def _tasks(tasks: list[Row]) -> Table:
     ]
     side = [Cell(rows=len(tasks) + 1 if tasks else 1)]
     if not tasks:
-        rows.append([*side, Cell(f"{NOT_DELIVERED}项目", "left", columns=7)])
+        rows.append([*side, Cell(none, "left", columns=7)])
     for task in tasks:
         rows.append(
             [
@@ -283,7 +291,7 @@ def _sum(tasks: list[Row], column: str) -> Cell:
     return Cell(f"{total:,.2f}", "number", value=total, name=("sum", column))
 
 
-def _indicators(targets: list[Row]) -> Table:
+def _indicators(targets: list[Row], none: str) -> Table:
     rows = [
         [Cell(text, "head") for text in (
             "年度绩效指标完成情况", "一级指标", "二级指标", "三级指标", "预期指标值",
@@ -292,15 +300,15 @@ def _indicators(targets: list[Row]) -> Table:
     ]  # fmt: skip
     side = [Cell(rows=len(targets) or 1)]
     if not targets:
-        rows.append([*side, Cell(f"{NOT_DELIVERED}绩效指标", "left", columns=5)])
+        rows.append([*side, Cell(none, "left", columns=5)])
     for of_level1 in _runs(targets, lambda row: row["level1"]):
         first1 = [Cell(of_level1[0]["level1"] or NOT_DELIVERED, rows=len(of_level1))]
         for of_level2 in _runs(of_level1, lambda row: row["level2"]):
             first2 = [Cell(of_level2[0]["level2"] or NOT_DELIVERED, rows=len(of_level2))]
             for row in of_level2:
                 values = [row[name] for name in ("target_name", "expected_value", "actual_value")]
-                none = NOT_APPLICABLE if row["is_applicable"] is False else NOT_DELIVERED
-                rows.append([*side, *first1, *first2, *(Cell(value or none) for value in values)])
+                empty = NOT_APPLICABLE if row["is_applicable"] is False else NOT_DELIVERED
+                rows.append([*side, *first1, *first2, *(Cell(value or empty) for value in values)])
                 side, first1, first2 = [], [], []
     return Table((20, 34, 40, 83, 45, 45), 1, rows)
 

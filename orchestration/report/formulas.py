@@ -53,8 +53,9 @@ class Sheet:
 CRITERION_HEADS = (
     "三级指标", "要点编码", "评分要点", "计分方法", "分值", "满分值", "超过满分值时", "阈值",
     "方向", "步长", "每步扣分", "步数取整", "指标无值时", "分母为 0 时", "择一组", "指标编码",
-    "指标状态", "指标值", "评定值", "评定说明", "采用值", "方法得分", "初步依据", "初步得分", "择一排序值",
-    "择一名次", "依据", "得分", "计入分值", "否决", "数仓依据", "数仓得分", "核对", "说明",
+    "指标状态", "指标值", "评定值", "评定说明", "采用值", "方法得分", "初步依据", "初步得分",
+    "择一排序值", "择一名次", "依据", "得分", "计入分值", "否决", "数仓依据", "数仓得分", "核对",
+    "说明",
 )  # fmt: skip
 (
     INDICATOR, CODE, CLAUSE, METHOD, POINTS, FULL_MARK_AT, OVER_TARGET, THRESHOLD, DIRECTION,
@@ -194,7 +195,10 @@ class Computation:
             ["等级", "起点分"],
         ]
         parameters += [[grade["grade"], grade["lower"]] for grade in self.rubric.grades]
-        yield Sheet(PARAMETERS, ("参数", "值"), [*parameters, [], *([note] for note in NOTES)])
+        parameters.append([])
+        for note in NOTES:
+            parameters.append([note])
+        yield Sheet(PARAMETERS, ("参数", "值"), parameters)
 
     # Measures.
 
@@ -404,7 +408,7 @@ class Computation:
         cells[COUNTED] = Formula(
             f"IF({f'OR({out},{passed})' if passed else out},0,{c[POINTS]})",
             Decimal(0)
-            if basis in ("excluded", "not_chosen")
+            if basis in ("excluded", "not_chosen") or self._is_passed_over(criterion)
             else criterion["points"] or Decimal(0),
         )
         cells[VETO] = (
@@ -423,6 +427,18 @@ class Computation:
         )
         cells[EXPLANATION] = found.get("explanation_zh")
         return cells
+
+    def _is_passed_over(self, criterion: Row) -> bool:
+        """Whether of a choice that has no points at all another one comes first."""
+        if not criterion["choice"]:
+            return False
+        missing = [
+            other["criterion_code"]
+            for other in self.rubric.criteria[criterion["indicator_code"]]
+            if other["choice"] == criterion["choice"]
+            and self.department.criteria.get(other["criterion_code"], {}).get("basis") == "missing"
+        ]
+        return criterion["criterion_code"] in missing[1:]
 
     def _by_method(self, row: int, criterion: Row, c: list[str]) -> str:
         """Points by the method, of a value; nothing without one."""

@@ -33,6 +33,8 @@ OF_UNITS = {
     "tasks": "select * from fct_tasks",
     "targets": "select * from fct_performance_targets",
 }
+# Marts that say what was delivered, as a table calls it.
+OF_TABLES = {"projects": "fct_tasks", "performance_targets": "fct_performance_targets"}
 # As delivered, which is as printed; the basic expenditure after the projects.
 ORDERS = {
     "tasks": "order by table_name desc, source_file, source_row, record_key",
@@ -113,11 +115,14 @@ class Published:
 
     Attributes:
         labels: Chinese labels of codes, by domain and code, as in dim_codes.
+        unpublished: Tables that were delivered, of which nothing is published: the year is of a
+            version that did not publish them.
     """
 
     departments: list[Department]
     measures: Measures
     labels: dict[tuple[str, str], str] = field(default_factory=dict)
+    unpublished: frozenset[str] = frozenset()
 
     def label(self, domain: str, code: str) -> str:
         """The Chinese label of a code; the code itself where it has none."""
@@ -227,6 +232,21 @@ def _read(con: duckdb.DuckDBPyConnection, year: int, units: Sequence[str]) -> Pu
             (row["domain"], row["code"]): row["label_zh"]
             for row in _rows(con, "select domain, code, label_zh from dim_codes")
         },
+        frozenset(
+            table
+            for table, mart in OF_TABLES.items()
+            if _rows(
+                con,
+                f"""
+                select 1 from scores.audit.loads
+                where fiscal_year = $year and table_name = $table and rows_loaded > 0
+                    and not exists (from {mart} where fiscal_year = $year)
+                limit 1
+                """,
+                year=year,
+                table=table,
+            )
+        ),
     )
 
 

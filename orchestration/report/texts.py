@@ -28,11 +28,11 @@ def file_name(code: str, name: str, *more: str) -> str:
         A name that every file system takes. A code that cannot stand in it as it is is followed
         by a checksum, so that no two departments have the same.
     """
-    safe = UNSAFE.sub("_", code).strip(". ")
+    safe = printable(UNSAFE.sub("_", code)).strip(". ")
     ending = " ".join(("", *more))
     if safe != code or len(safe.encode()) > LONGEST // 4:
         cut = safe.encode()[: LONGEST // 4].decode(errors="ignore")
         safe = f"{cut}~{sha256(code.encode()).hexdigest()[:8]}"
     room = LONGEST - len(f"{safe} {ending}".encode())
-    shown = UNSAFE.sub("_", printable(name)).encode()[: max(room, 0)].decode(errors="ignore")
+    shown = printable(UNSAFE.sub("_", name)).encode()[: max(room, 0)].decode(errors="ignore")
     return f"{safe} {shown.strip('. ')}{UNSAFE.sub('_', ending)}"
