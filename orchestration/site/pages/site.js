@@ -101,7 +101,7 @@
           encoding: { x: { field: "at", type: "quantitative" } } }] : []),
       ] }),
     rates: values => ({
-      height: { step: 15 },
+      height: values.length * 16,
       data: { values: values.map(row => ({ ...row, name: told(row.name) })) },
       mark: { type: "bar", color: accent, tooltip: true },
       encoding: {
@@ -135,7 +135,7 @@
       figure.textContent = "";
       const place = figure.appendChild(document.createElement("div"));
       const spec = specs[figure.dataset.plot](JSON.parse(figure.dataset.values));
-      vegaEmbed(place, { ...base("container"), autosize: { type: typeof spec.height === "number" ? "fit-x" : "pad", contains: "padding" }, ...spec },
+      vegaEmbed(place, { ...base("container"), autosize: { type: "fit-x", contains: "padding" }, ...spec },
         { actions: false, renderer: "svg", ast: false });
       place.style.width = "100%";
     }
