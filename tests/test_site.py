@@ -1,6 +1,5 @@
 """The scorecard site: every number is the marts', every text is text, every link leads somewhere."""
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -126,7 +125,7 @@ def differing(folder: Path, rows: Query) -> Iterator[str]:
         ):
             shown_page = of_all[f"{year}/units/{page(unit)}"]
             for what in (differing_scores, differing_measures, differing_report, differing_cells):
-                for told in what(shown_page, rows, unit, year):
+                for told in what(shown_page, rows, unit.replace("'", "''"), year):
                     yield f"{year}/units/{page(unit)}: {told}"
 
 
@@ -232,7 +231,12 @@ def differing_scores(of: Page, rows: Query, unit: str, year: int) -> Iterator[st
         plain(reported), signed(gap),
     ):  # fmt: skip
         yield f"{facts}"
+    yield from differing_points(of, rows, unit, year)
+
+
+def differing_points(of: Page, rows: Query, unit: str, year: int) -> Iterator[str]:
     expected, why = [], []
+    is_reported = "自评" in [text(head) for head in of.all("//section[@id='scores']//th")]
     for name, score, points, lost, printed, difference, told in rows(
         f"""
         select
@@ -248,7 +252,7 @@ def differing_scores(of: Page, rows: Query, unit: str, year: int) -> Iterator[st
         """
     ):
         row = [name, fixed(score), plain(points), fixed(lost) if lost else ""]
-        if any(cells[0] == "自评" for cells in [[text(h)] for h in of.all("//th")]):
+        if is_reported:
             row += [
                 plain(printed),
                 DASH if difference is None else signed(difference) if difference else "0",
@@ -282,13 +286,11 @@ def differing_measures(of: Page, rows: Query, unit: str, year: int) -> Iterator[
             yield f"no measure is {element.get('value')}"
     expected = rows(
         f"""
-        select plain(round(points_awarded, 4)), plain(points_possible), explanation_zh
+        select round(points_awarded, 4), points_possible, explanation_zh
         from fct_criterion_scores inner join dim_departments using (unit_code, fiscal_year)
         where unit_code = '{unit}' and fiscal_year = {year} and rubric_id = official_rubric_id
             and explanation_zh is not null
-        """.replace("plain(round(points_awarded, 4))", "round(points_awarded, 4)").replace(
-            "plain(points_possible)", "points_possible"
-        )
+        """
     )
     shown = [text(li) for li in of.all("//section[@id='evidence']//ol/li")]
     if of.facts():
@@ -596,20 +598,20 @@ def test_the_years_before_are_those_of_the_units_that_are_continued(
 def test_what_changed_since_the_last_publication_is_told(changed: Changed) -> None:
     ((run,),) = changed.rows("select run_id from audit.runs")
     of_all = changed.written(
-        f"""
-        insert into fct_evaluation_history by name
-        select
-            '{NANSHAN}' as unit_code, 2023 as fiscal_year, 'nanshan_2023' as rubric_id,
-            'total_score' as item_type, 'TOTAL' as item_code, 95.5 as old_value, 96.57 as new_value,
-            'before' as old_run_id, '{run}' as new_run_id, now() as changed_at, '更换 <b>' as cause
-        union all by name
-        select
-            '{YANTIAN}', 2023, 'yantian_2023', 'grade', 'TOTAL', null, null, 'before', 'another',
-            now(), '从前'
-        """.replace("'grade', 'TOTAL', null, null, 'before', 'another',\n            now(), '从前'",
-                    "'grade', 'TOTAL', null, null, 'before', 'another', now(), '从前'")
-        .replace("union all by name", "union all")
-    )  # fmt: skip
+        *(
+            "insert into fct_evaluation_history by name "
+            f"select '{unit}' as unit_code, 2023 as fiscal_year, '{rubric}' as rubric_id, "
+            "'total_score' as item_type, 'TOTAL' as item_code, 95.5 as old_value, "
+            "96.57 as new_value, 'before' as old_run_id, "
+            f"'{of_run}' as new_run_id, now() as changed_at, '更换 <b>' as cause"
+            for unit, rubric, of_run in (
+                (NANSHAN, "nanshan_2023", run),
+                # Of a run before, and of a rubric that is not official.
+                (YANTIAN, "yantian_2023", "another"),
+                (YANTIAN, "shenzhen_2023", run),
+            )
+        )
+    )
     (row,) = of_all["2023/index.html"].rows("changes")
     assert row[1:] == ["总分", "95.5", "96.57", "更换 <b>"]
 
@@ -619,7 +621,7 @@ def test_pages_of_a_year_before_stay_the_same_files(both_years: TwoYears) -> Non
     before, now = sorted((both_years.warehouse / "publications").iterdir())
     names = {path.relative_to(now).as_posix() for path in (now / "site" / "2023").rglob("*.html")}
     assert len(names) == 1 + 2 + 21
-    assert all(os.path.samefile(before / name, now / name) for name in names)
+    assert all((now / name).samefile(before / name) for name in names)
 
 
 def test_pages_are_kept_of_years_before_the_one_built_alone(tmp_path: Path) -> None:

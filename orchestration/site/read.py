@@ -209,7 +209,7 @@ MEASURES = """
         where s.fiscal_year = $year and f.value is not null
     ),
     bounded as (
-        select distinct c.indicator_code, c.measure_code, unnest([
+        select c.indicator_code, c.measure_code, c.sort_order, unnest([
             c.threshold, c.full_mark_at, b.lower, b.upper
         ]) as bound
         from marts.dim_criteria as c
@@ -219,9 +219,11 @@ MEASURES = """
         )
     ),
     bounds as (
-        select indicator_code, measure_code, list_sort(list(bound)) as bounds
+        select
+            indicator_code, measure_code,
+            list_sort(list(distinct bound) filter (bound is not null)) as bounds,
+            min(sort_order) as sort_order
         from bounded
-        where bound is not null
         group by indicator_code, measure_code
     ),
     ranges as (
@@ -253,7 +255,7 @@ MEASURES = """
     from counted
     inner join marts.dim_measures using (measure_code)
     left join bounds using (indicator_code, measure_code)
-    order by indicator_code, name_zh, bar
+    order by indicator_code, sort_order, name_zh, bar
 """
 CHANGES = """
     select
