@@ -110,7 +110,7 @@ class _Site:
         for name in ("units", "indicators"):
             (folder / name).mkdir(parents=True)
         indicators = self._of(read.INDICATORS, year)
-        changes = self._of(read.CHANGES, year)
+        changes = self._of(read.CHANGES, year) if year.changes else []
         self.render(
             "year", folder / "index.html",
             root="../", plots=True, year=year, grades=grades, indicators=indicators,
