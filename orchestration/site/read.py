@@ -321,7 +321,7 @@ SCORES = """
 CRITERIA = """
     select
         s.unit_code, s.indicator_code, s.criterion_code, s.basis, s.explanation_zh,
-        plain(round(s.points_awarded, 4)) as awarded,
+        plain(cast(s.points_awarded as decimal(9, 4))) as awarded,
         -- As it counts, where there may be more to earn.
         if(
             s.basis = 'computed' and (s.points_awarded < s.points_possible or s.points_awarded < 0),
