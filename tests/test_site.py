@@ -1,10 +1,10 @@
 """The scorecard site: every number is the marts', every text is text, every link leads somewhere."""
 
-import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
 from decimal import Decimal
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -126,7 +126,7 @@ def differing(folder: Path, rows: Query) -> Iterator[str]:
         ):
             shown_page = of_all[f"{year}/units/{page(unit)}"]
             for what in (differing_scores, differing_measures, differing_report, differing_cells):
-                for told in what(shown_page, rows, unit, year):
+                for told in what(shown_page, rows, unit.replace("'", "''"), year):
                     yield f"{year}/units/{page(unit)}: {told}"
 
 
@@ -232,7 +232,12 @@ def differing_scores(of: Page, rows: Query, unit: str, year: int) -> Iterator[st
         plain(reported), signed(gap),
     ):  # fmt: skip
         yield f"{facts}"
+    yield from differing_points(of, rows, unit, year)
+
+
+def differing_points(of: Page, rows: Query, unit: str, year: int) -> Iterator[str]:
     expected, why = [], []
+    is_reported = "自评" in [text(head) for head in of.all("//section[@id='scores']//th")]
     for name, score, points, lost, printed, difference, told in rows(
         f"""
         select
@@ -248,7 +253,7 @@ def differing_scores(of: Page, rows: Query, unit: str, year: int) -> Iterator[st
         """
     ):
         row = [name, fixed(score), plain(points), fixed(lost) if lost else ""]
-        if any(cells[0] == "自评" for cells in [[text(h)] for h in of.all("//th")]):
+        if is_reported:
             row += [
                 plain(printed),
                 DASH if difference is None else signed(difference) if difference else "0",
@@ -282,13 +287,11 @@ def differing_measures(of: Page, rows: Query, unit: str, year: int) -> Iterator[
             yield f"no measure is {element.get('value')}"
     expected = rows(
         f"""
-        select plain(round(points_awarded, 4)), plain(points_possible), explanation_zh
+        select round(points_awarded, 4), points_possible, explanation_zh
         from fct_criterion_scores inner join dim_departments using (unit_code, fiscal_year)
         where unit_code = '{unit}' and fiscal_year = {year} and rubric_id = official_rubric_id
             and explanation_zh is not null
-        """.replace("plain(round(points_awarded, 4))", "round(points_awarded, 4)").replace(
-            "plain(points_possible)", "points_possible"
-        )
+        """
     )
     shown = [text(li) for li in of.all("//section[@id='evidence']//ol/li")]
     if of.facts():
@@ -351,35 +354,52 @@ def differing_cells(of: Page, rows: Query, unit: str, year: int) -> Iterator[str
             yield f"no finding {message}"
 
 
-@pytest.mark.builds
-def test_every_number_is_the_marts(two_departments: Published, both_years: TwoYears) -> None:
-    for published in (two_departments, both_years):
-        assert list(differing(folder_of(published), published.rows)) == []
+def marts(database: Path) -> Query:
+    """Asks the marts of a database, opened once."""
+    con = duckdb.connect(str(database), read_only=True)
+    con.execute("use scores.marts")
+    return lambda query: con.execute(query).fetchall()
+
+
+def marts_of(published: Published) -> Query:
+    return marts((published.warehouse / "published").resolve() / "scores.duckdb")
 
 
 @pytest.mark.builds
-@pytest.mark.parametrize(
-    ("name", "was", "now"),
-    [
-        ("index.html", ">96.57<", ">96.75<"),
-        ("2023/index.html", ">96.57<", ">96.75<"),
-        (f"2023/units/{NANSHAN}.html", "2.10<", "2.01<"),
-        (f"2023/units/{NANSHAN}.html", "19.53%", "19.35%"),
-        (f"2023/units/{NANSHAN}.html", "111.52%", "111.25%"),
-        (f"2023/units/{NANSHAN}.html", "budgets.csv:2", "budgets.csv:3"),
-        (f"2023/units/{YANTIAN}.html", "扣 0.92 分", "扣 0.29 分"),
-        ("2023/indicators/financial_compliance.html", "2.10<", "2.01<"),
-    ],
-)
-def test_another_number_would_be_seen(
-    two_departments: Published, tmp_path: Path, name: str, was: str, now: str
-) -> None:
+def test_every_number_is_the_marts(both_years: TwoYears) -> None:
+    assert list(differing(folder_of(both_years), marts_of(both_years))) == []
+
+
+@pytest.mark.builds
+def test_another_number_would_be_seen(two_departments: Published, tmp_path: Path) -> None:
     shutil.copytree(folder_of(two_departments), tmp_path / "site")
-    changed = tmp_path / "site" / name
-    source = changed.read_text("utf-8")
-    assert was in source
-    changed.write_text(source.replace(was, now), "utf-8")
-    assert list(differing(tmp_path / "site", two_departments.rows)) != []
+    unit = f"2023/units/{NANSHAN}.html"
+    changes = [
+        ("index.html", ">96.57<", ">96.75<", "index.html 2023: "),
+        ("2023/index.html", ">96.57</b>", ">96.75</b>", "2023/index.html: "),
+        ("2023/index.html", "number>96.08<", "number>96.80<", "2023: ranking "),
+        ("2023/index.html", "68.33%", "68.34%", "2023 financial_compliance: "),
+        ("2023/indicators/petitions.html", "<b>0</b>", "<b>0.01</b>", "2023 petitions: "),
+        ("2023/indicators/procurement.html", "1.88<", "1.89<", "2023 procurement: "),
+        (unit, "<b>优</b>", "<b>良</b>", f"{unit}: {{"),
+        (unit, ">2.10<", ">2.01<", f"{unit}: scores "),
+        (unit, "扣 0.41 分", "扣 0.14 分", f"{unit}: lost "),
+        (unit, "19.53%</data>", "19.35%</data>", f"{unit}: q1_progress: "),
+        (unit, "111.52%</data>", "111.25%</data>", f"{unit}: q3_execution_rate: "),
+        (unit, "0.1992207067", "0.1992207068", f"{unit}: no measure is 0.1992207068"),
+        (unit, "24.56%", "24.65%", f"{unit}: mismatch: "),
+        (unit, "85.96%<td>85.96%", "85.96%<td>85.97%", f"{unit}: match: "),
+        (unit, "budgets.csv:2", "budgets.csv:3", f"{unit}: financial_compliance: no cell "),
+        (unit, "全年未支出", "全年已支出", f"{unit}: no finding "),
+    ]
+    for name, was, now, _ in changes:
+        page_of = tmp_path / "site" / name
+        source = page_of.read_text("utf-8")
+        assert was in source, (name, was)
+        page_of.write_text(source.replace(was, now), "utf-8")
+    lines = list(differing(tmp_path / "site", marts_of(two_departments)))
+    for *_, told in changes:
+        assert any(line.startswith(told) for line in lines), (told, lines)
 
 
 @pytest.mark.builds
@@ -437,10 +457,9 @@ class Changed:
             site.write(con, self.folder)
         return pages(self.folder)
 
-    def rows(self, query: str) -> list[tuple[Any, ...]]:
-        with duckdb.connect(str(self.database), read_only=True) as con:
-            con.execute("use scores.marts")
-            return con.execute(query).fetchall()
+    @cached_property
+    def rows(self) -> Query:
+        return marts(self.database)
 
 
 @pytest.fixture
@@ -464,7 +483,7 @@ def recoded(unit: str, code: str) -> list[str]:
 
 
 @pytest.mark.builds
-@pytest.mark.parametrize("code", ["../x", "a/b", "A b%23#中文", "CON", HOSTILE])
+@pytest.mark.parametrize("code", ["../x", "A b%23#中文", HOSTILE])
 def test_whatever_a_department_is_called_its_page_is_its_own(changed: Changed, code: str) -> None:
     quoted = HOSTILE.replace("'", "''")
     of_all = changed.written(
@@ -489,7 +508,7 @@ def test_whatever_a_department_is_called_its_page_is_its_own(changed: Changed, c
         )
     links = of_all["2023/index.html"].all("//section[@id='ranking']//th/a/@href")
     assert {unquote(link) for link in links} == {name.removeprefix("2023/") for name in units}
-    if not same:
+    if code == HOSTILE:
         assert list(differing(changed.folder, changed.rows)) == []
 
 
@@ -508,9 +527,6 @@ def test_names_of_pages_are_safe_and_no_two_codes_share_one() -> None:
 
 @pytest.mark.builds
 def test_who_is_exempt_is_in_totals_and_on_no_page(changed: Changed) -> None:
-    (before,) = changed.rows(
-        "select sum(points_lost) from fct_deductions where rubric_id != 'shenzhen_2023'"
-    )
     of_all = changed.written(
         f"update dim_departments set is_disclosure_exempt = true where unit_code = '{YANTIAN}'"
     )
@@ -523,7 +539,10 @@ def test_who_is_exempt_is_in_totals_and_on_no_page(changed: Changed) -> None:
     assert year.facts()["单位"] == "2"
     assert "1 个单位因涉密不予公开" in text(year.tree)
     lost = [Decimal(row[4]) for row in year.rows("indicators")]
-    assert sum(lost) == before[0]
+    ((all_lost,),) = changed.rows(
+        "select sum(points_lost) from fct_deductions where rubric_id != 'shenzhen_2023'"
+    )
+    assert sum(lost) == all_lost
     assert list(differing(changed.folder, changed.rows)) == []
 
 
@@ -593,23 +612,25 @@ def test_the_years_before_are_those_of_the_units_that_are_continued(
 
 
 @pytest.mark.builds
-def test_what_changed_since_the_last_publication_is_told(changed: Changed) -> None:
-    ((run,),) = changed.rows("select run_id from audit.runs")
+def test_what_changed_since_the_last_publication_is_told(
+    changed: Changed, two_departments: Published
+) -> None:
+    ((run,),) = two_departments.rows("select run_id from audit.runs")
     of_all = changed.written(
-        f"""
-        insert into fct_evaluation_history by name
-        select
-            '{NANSHAN}' as unit_code, 2023 as fiscal_year, 'nanshan_2023' as rubric_id,
-            'total_score' as item_type, 'TOTAL' as item_code, 95.5 as old_value, 96.57 as new_value,
-            'before' as old_run_id, '{run}' as new_run_id, now() as changed_at, '更换 <b>' as cause
-        union all by name
-        select
-            '{YANTIAN}', 2023, 'yantian_2023', 'grade', 'TOTAL', null, null, 'before', 'another',
-            now(), '从前'
-        """.replace("'grade', 'TOTAL', null, null, 'before', 'another',\n            now(), '从前'",
-                    "'grade', 'TOTAL', null, null, 'before', 'another', now(), '从前'")
-        .replace("union all by name", "union all")
-    )  # fmt: skip
+        *(
+            "insert into fct_evaluation_history by name "
+            f"select '{unit}' as unit_code, 2023 as fiscal_year, '{rubric}' as rubric_id, "
+            "'total_score' as item_type, 'TOTAL' as item_code, 95.5 as old_value, "
+            "96.57 as new_value, 'before' as old_run_id, "
+            f"'{of_run}' as new_run_id, now() as changed_at, '更换 <b>' as cause"
+            for unit, rubric, of_run in (
+                (NANSHAN, "nanshan_2023", run),
+                # Of a run before, and of a rubric that is not official.
+                (YANTIAN, "yantian_2023", "another"),
+                (YANTIAN, "shenzhen_2023", run),
+            )
+        )
+    )
     (row,) = of_all["2023/index.html"].rows("changes")
     assert row[1:] == ["总分", "95.5", "96.57", "更换 <b>"]
 
@@ -619,7 +640,7 @@ def test_pages_of_a_year_before_stay_the_same_files(both_years: TwoYears) -> Non
     before, now = sorted((both_years.warehouse / "publications").iterdir())
     names = {path.relative_to(now).as_posix() for path in (now / "site" / "2023").rglob("*.html")}
     assert len(names) == 1 + 2 + 21
-    assert all(os.path.samefile(before / name, now / name) for name in names)
+    assert all((now / name).samefile(before / name) for name in names)
 
 
 def test_pages_are_kept_of_years_before_the_one_built_alone(tmp_path: Path) -> None:

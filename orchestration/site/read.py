@@ -68,6 +68,11 @@ YEARS = """
             count(*) filter (severity = 'warning') as warnings
         from marts.fct_findings
         group by fiscal_year
+    ),
+    changes as (
+        select fiscal_year, count(*) as changes
+        from marts.fct_evaluation_history
+        group by fiscal_year
     )
     select
         fiscal_year, run_id, code_version,
@@ -75,11 +80,13 @@ YEARS = """
         departments, exempt, is_whole,
         coalesce(scored, 0) as scored, coalesce(incomplete, 0) as incomplete,
         coalesce(blocked, 0) as blocked, highest, lowest, total, totals,
-        coalesce(criticals, 0) as criticals, coalesce(warnings, 0) as warnings
+        coalesce(criticals, 0) as criticals, coalesce(warnings, 0) as warnings,
+        coalesce(changes, 0) as changes
     from departments
     left join published using (fiscal_year)
     left join evaluations using (fiscal_year)
     left join found using (fiscal_year)
+    left join changes using (fiscal_year)
     order by fiscal_year desc
 """
 GRADES = """
@@ -209,7 +216,7 @@ MEASURES = """
         where s.fiscal_year = $year and f.value is not null
     ),
     bounded as (
-        select distinct c.indicator_code, c.measure_code, unnest([
+        select c.indicator_code, c.measure_code, c.sort_order, unnest([
             c.threshold, c.full_mark_at, b.lower, b.upper
         ]) as bound
         from marts.dim_criteria as c
@@ -219,9 +226,11 @@ MEASURES = """
         )
     ),
     bounds as (
-        select indicator_code, measure_code, list_sort(list(bound)) as bounds
+        select
+            indicator_code, measure_code,
+            list_sort(list(distinct bound) filter (bound is not null)) as bounds,
+            min(sort_order) as sort_order
         from bounded
-        where bound is not null
         group by indicator_code, measure_code
     ),
     ranges as (
@@ -253,7 +262,7 @@ MEASURES = """
     from counted
     inner join marts.dim_measures using (measure_code)
     left join bounds using (indicator_code, measure_code)
-    order by indicator_code, name_zh, bar
+    order by indicator_code, sort_order, name_zh, bar
 """
 CHANGES = """
     select
@@ -312,7 +321,7 @@ SCORES = """
 CRITERIA = """
     select
         s.unit_code, s.indicator_code, s.criterion_code, s.basis, s.explanation_zh,
-        plain(round(s.points_awarded, 4)) as awarded,
+        plain(cast(s.points_awarded as decimal(9, 4))) as awarded,
         -- As it counts, where there may be more to earn.
         if(
             s.basis = 'computed' and (s.points_awarded < s.points_possible or s.points_awarded < 0),
@@ -438,30 +447,23 @@ FINDINGS = f"""
     where f.fiscal_year = $year and f.unit_code between $first and $last
     order by f.unit_code, f.severity, f.rule_id, f.table_name, f.record_key
 """
-# Measures of one month of a table: what counts whole in them is progress, what counts by the share
-# of the year that has gone is the rate of it.
+# Measures that divide two cells of one month of a table: where the divisor counts whole they are
+# progress, where it counts by the share of the year that has gone they are the rate of it.
 MONTHS = """
-    with inputs as (
-        select
-            measure_code, role, weight, input_column,
-            try_cast(regexp_extract(input_key, '^month=([0-9]+)$', 1) as integer) as month
-        from marts.dim_measure_inputs
-        where alternative = 1 and input_table is not null
-    ),
-    measures as (
-        select
-            measure_code, any_value(month) as month,
-            max(weight) filter (role = 'denominator') as share
-        from inputs
-        group by measure_code
-        having count(distinct month) = 1 and count(*) = 2 and bool_and(month is not null)
-    )
     select
-        month, min(measure_code) filter (share = 1) as progress,
-        min(measure_code) filter (abs(share * 12 - month) < 0.001) as rate
-    from measures
-    group by month
-    having count(*) filter (share = 1) > 0
+        cast(substr(n.input_key, 7) as integer) as month,
+        min(n.measure_code) filter (d.weight = 1) as progress,
+        min(n.measure_code) filter (
+            abs(d.weight * 12 - cast(substr(n.input_key, 7) as integer)) < 0.001
+        ) as rate
+    from marts.dim_measure_inputs as n
+    inner join marts.dim_measure_inputs as d
+        on n.measure_code = d.measure_code and n.input_table = d.input_table
+    where
+        n.alternative = 1 and d.alternative = 1 and n.role = 'numerator' and d.role = 'denominator'
+        and n.input_key = d.input_key and n.input_key similar to 'month=[0-9]+'
+    group by n.input_key
+    having count(*) filter (d.weight = 1) > 0
     order by month
 """
 BY_MONTH = """
@@ -643,3 +645,5 @@ def chunks(
             units, of(SCORES), of(CRITERIA), of(CELLS), of(RECONCILED), of(FINDINGS), of(BY_MONTH),
             of(TREND), of(OTHERS),
         )  # fmt: skip
+        if len(units) < size:
+            return

@@ -110,7 +110,7 @@ class _Site:
         for name in ("units", "indicators"):
             (folder / name).mkdir(parents=True)
         indicators = self._of(read.INDICATORS, year)
-        changes = self._of(read.CHANGES, year)
+        changes = self._of(read.CHANGES, year) if year.changes else []
         self.render(
             "year", folder / "index.html",
             root="../", plots=True, year=year, grades=grades, indicators=indicators,
@@ -357,7 +357,7 @@ class _Uses:
             told: dict[str, set[tuple[int, str]]] = defaultdict(set)
             for use in text.split("\n"):
                 indicator, criterion, role, weight = use.split("\t")
-                counted = f" ×{as_written(Decimal(weight))}" if weight else ""
+                counted = f" ×{as_written(Decimal(weight))}".replace("-", "−") if weight else ""
                 number = self.numbers.get((rubric, criterion), 0)
                 told[indicator].add((number, f"{labels('role')[role]}{counted}"))
             self.known[rubric, text] = {
@@ -509,8 +509,9 @@ def _reconciled(row: Row) -> SimpleNamespace:
     if row.gap is None:
         difference: str | Markup = DASH
     else:
-        text = f"{signed(_visible(100 * row.gap))} 个百分点" if row.is_rate else signed(row.gap)
-        difference = Markup('<data value="{}">{}</data>').format(row.gap, text)
+        text = signed(_visible(100 * row.gap) if row.is_rate else row.gap)
+        unit = Markup(" <span class=t>个百分点</span>") if row.is_rate else ""
+        difference = Markup('<data value="{}">{}</data>{}').format(row.gap, text, unit)
     return SimpleNamespace(
         told=told, location=row.location, reported_text=row.reported_text,
         computed_text=row.computed_text, difference=difference, verdict=row.verdict,

@@ -74,7 +74,7 @@
     if (part instanceof HTMLDetailsElement) { part.open = true; part.scrollIntoView(); }
   };
   addEventListener("hashchange", reveal);
-  addEventListener("beforeprint", () => all("main > section:not(#evidence) details").forEach(part => { part.open = true; }));
+  addEventListener("beforeprint", () => all("main > section:not(#evidence) details:not(.matched)").forEach(part => { part.open = true; }));
   reveal();
 
   // Plots, from the numbers on the page.
@@ -88,20 +88,27 @@
   });
   const field = (name, type, title, more = {}) => ({ field: name, type, title: title && told(title), ...more });
   const percent = { format: ".0%" };
+  // Where few departments are counted, an axis of whole numbers alone.
+  const counts = bars => {
+    const sums = new Map();
+    bars.forEach(bar => sums.set(bar.from, (sums.get(bar.from) ?? 0) + bar.count));
+    const most = Math.max(...sums.values());
+    return most < 6 ? { values: [...Array(most + 1).keys()], format: "d" } : { format: ",d" };
+  };
   const specs = {
     histogram: ({ bars, x, y, percents, marks }) => ({
-      height: 190,
+      height: 190, width: bars.length === 1 ? 160 : "container",
       layer: [
         { data: { values: bars }, mark: { type: "bar", color: accent, binSpacing: 1, tooltip: true }, encoding: {
           x: field("from", "quantitative", x, { bin: { binned: true }, axis: percents ? percent : {} }), x2: { field: "to" },
-          y: field("count", "quantitative", y, { axis: { tickMinStep: 1, format: "d" } }),
+          y: field("count", "quantitative", y, { axis: counts(bars) }),
           color: bars[0].group === undefined ? { value: accent }
             : field("group", "nominal", null, { sort: null, scale: { range: ["#1c6238", accent, pale, warm, "#9a1b1b"] } }) } },
         ...(marks.length ? [{ data: { values: marks.map(at => ({ at })) }, mark: { type: "rule", color: warm, strokeDash: [4, 3] },
           encoding: { x: { field: "at", type: "quantitative" } } }] : []),
       ] }),
     rates: values => ({
-      height: { step: 15 },
+      height: values.length * 16,
       data: { values: values.map(row => ({ ...row, name: told(row.name) })) },
       mark: { type: "bar", color: accent, tooltip: true },
       encoding: {
@@ -135,7 +142,7 @@
       figure.textContent = "";
       const place = figure.appendChild(document.createElement("div"));
       const spec = specs[figure.dataset.plot](JSON.parse(figure.dataset.values));
-      vegaEmbed(place, { ...base("container"), autosize: { type: typeof spec.height === "number" ? "fit-x" : "pad", contains: "padding" }, ...spec },
+      vegaEmbed(place, { ...base("container"), autosize: { type: "fit-x", contains: "padding" }, ...spec },
         { actions: false, renderer: "svg", ast: false });
       place.style.width = "100%";
     }
@@ -144,7 +151,7 @@
 
   function ENGLISH() {
     return {
-      "计分卡": "Scorecards", "部门整体绩效评价计分卡": "Scorecards of departmental performance", "年度部门整体绩效评价": "performance of departments",
+      "计分卡": "Scorecards", "部门整体绩效评价计分卡": "Scorecards of departmental performance", "年度部门整体绩效评价": "performance of departments", "年度评价": "evaluation",
       "选择年度查看各单位、各指标的得分与依据。": "Choose a year for the scores of departments and indicators, and what they rest on.",
       "年度": "year", "单位": "departments", "最高分": "highest", "平均分": "mean", "最低分": "lowest", "等级": "grade", "严重": "critical",
       "警告": "warnings", "发布时间": "published", "版本": "version", "运行": "run", "数据规则检查结果": "Data Docs: what the data rules found",
