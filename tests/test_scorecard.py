@@ -162,7 +162,7 @@ def test_whatever_a_measure_sums_says_what_it_is_of() -> None:
 
 @pytest.mark.builds
 def test_findings_name_the_indicators_that_rest_on_them(two_departments: Published) -> None:
-    """Of the eleven: one about a record that is counted, three about printed figures of what is."""
+    """Of the eleven: one about a record that counts, one against such, four on printed figures."""
     rows = two_departments.rows(
         "select unit_code, rule_id, record_key, indicator_code, is_used "
         f"from fct_finding_indicators join {OFFICIAL} using (unit_code, fiscal_year, rubric_id) "
@@ -170,6 +170,8 @@ def test_findings_name_the_indicators_that_rest_on_them(two_departments: Publish
     )
     figures = "reported_figures_agree"
     assert rows == [
+        # 35% spent, and all projects reported completed
+        (NANSHAN, "completed_project_spent", "project_code=gxj-10", "project_timeliness", True),
         (NANSHAN, figures, "measure_code=off_establishment_rate", "off_establishment_control",
          False),
         (NANSHAN, figures, "measure_code=q4_execution_rate", "budget_execution", False),
@@ -185,8 +187,8 @@ def test_findings_name_the_indicators_that_rest_on_them(two_departments: Publish
     ) == [("nanshan_2023",)]
     assert two_departments.rows(
         "select unit_code, indicator_code, findings_critical, findings_warning from obt_scorecard "
-        "where findings_critical + findings_warning > 0"
-    ) == [(NANSHAN, "procurement", 0, 1)]
+        "where findings_critical + findings_warning > 0 order by all"
+    ) == [(NANSHAN, "procurement", 0, 1), (NANSHAN, "project_timeliness", 0, 1)]
     # Each names a finding that is there.
     assert two_departments.rows(
         "select count(*) from fct_finding_indicators anti join fct_findings "

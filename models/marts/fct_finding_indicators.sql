@@ -1,9 +1,6 @@
 -- All of it is in the marts: where they are older than this table, it is made for their years too.
-{% set year -%}
-    {%- if is_incremental() -%}
-        where fiscal_year in (select fiscal_year from {{ source('audit', 'run_years') }})
-    {%- endif -%}
-{%- endset %}
+{%- set years = 'select fiscal_year from ' ~ source('audit', 'run_years') %}
+{%- set year = 'where fiscal_year in (' ~ years ~ ')' if is_incremental() else '' %}
 with findings as (
     select * from {{ ref('fct_findings') }}
     {{ year }}
@@ -12,6 +9,10 @@ with findings as (
 evaluations as (
     select * from {{ ref('fct_evaluations') }}
     {{ year }}
+),
+
+rule_outcomes as (
+    select * from {{ source('audit', 'rule_outcomes') }}
 ),
 
 -- Cells of the department's own year, which its findings are about.
@@ -41,8 +42,8 @@ reads as (
     from {{ ref('int_indicators__reads') }}
 ),
 
--- A printed figure names a measure, one of its sums, or the cell of another record. A row that could
--- not be read has no key, as the only one of its table has none.
+-- A printed figure names a measure, one of its sums, or the cell of another record. A row that
+-- could not be read has no key, as the only one of its table has none.
 told as (
     select
         unit_code,
@@ -69,10 +70,22 @@ told as (
     from findings
 ),
 
+-- What a rule holds the record against is concerned as well.
+held_against as (
+    select told.* replace (against.record.key as of_table, against.record.value as of_record)
+    from told
+    inner join rule_outcomes using (fiscal_year, rule_id)
+    cross join unnest(map_entries(from_json(
+        json_extract(rule_outcomes.parameters, '$.held_against'), '"MAP(VARCHAR, VARCHAR)"'
+    ))) as against (record)
+),
+
 -- Down to the summary cells that a line counts in.
 records as (
     select * from told
     where of_table is not null
+    union
+    select * from held_against
     union
     select
         told.* replace (

@@ -1,13 +1,10 @@
 -- The facts are in the marts: where they are older than this table, it is made of their years too,
 -- but for the measures and what points rest on.
+{%- set years = 'select fiscal_year from ' ~ source('audit', 'run_years') %}
+{%- set year = 'and fiscal_year in (' ~ years ~ ')' if is_incremental() else '' %}
 with evaluations as (
-    select *
-    from {{ ref('fct_evaluations') }}
-    where
-        rubric_role = 'official'
-        {% if is_incremental() -%}
-        and fiscal_year in (select fiscal_year from {{ source('audit', 'run_years') }})
-        {%- endif %}
+    select * from {{ ref('fct_evaluations') }}
+    where rubric_role = 'official' {{ year }}
 ),
 
 scores as (
