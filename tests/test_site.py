@@ -13,8 +13,10 @@ import duckdb
 import pytest
 from lxml import html
 
+from orchestration.faults import Refused, WrongSurroundings
 from orchestration.project import is_site_wanted
-from orchestration.publication.export import Kept
+from orchestration.publication import folder
+from orchestration.publication.export import NOTHING, Kept
 from orchestration.site import write as site
 from orchestration.site.names import page
 from tests.conftest import Published, TwoYears
@@ -670,9 +672,22 @@ def test_pages_that_were_changed_are_written_anew(
     assert not (new / "site" / "2023").exists()
 
 
-def test_the_setting_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
-    from orchestration.faults import WrongSurroundings
+def test_what_cannot_be_written_refuses_the_publication_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device", str(tmp_path / "site" / "x.html"))
 
+    monkeypatch.setattr(site, "write", full)
+    with duckdb.connect() as con, pytest.raises(Refused) as refused:
+        folder._write_site(con, tmp_path, NOTHING)
+    assert refused.value.reasons == [
+        f"the scorecard site cannot be written ({tmp_path}/site/x.html: No space left on device); "
+        "make room for it, or set JIXIAO_SITE=off to publish without it"
+    ]
+
+
+def test_the_setting_is_on_or_off(monkeypatch: pytest.MonkeyPatch) -> None:
     for value, wanted in (("", True), ("on", True), ("off", False)):
         monkeypatch.setenv("JIXIAO_SITE", value)
         assert is_site_wanted() is wanted
