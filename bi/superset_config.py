@@ -50,9 +50,8 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802, Superset's name
 ) -> tuple[Any, dict[str, Any]]:
     """Open the publication of this moment, for reading, and no other file.
 
-    Superset connects anew for each query. DuckDB shares what it has open in a process by the name
-    of the file, so that a name through the link could go on to mean the publication before for as
-    long as any query runs: the name is the one that the link stands for now.
+    Superset connects anew for each query. The name is that in the publication's own folder, and not
+    through the link: DuckDB shares in a process what it has open under a name.
 
     Args:
         uri: Address of the connection; its database is `warehouse/published/scores.duckdb`.

@@ -1,6 +1,7 @@
 """What the tests share: builds of the pipeline in this process, each in a folder of its own."""
 
 import atexit
+import csv
 import fcntl
 import os
 import re
@@ -15,7 +16,8 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration.project import EXAMPLE_DIR, PROJECT_DIR
+from orchestration.landing.contract import landing_contract
+from orchestration.project import EXAMPLE_DIR, PROJECT_DIR, SEEDS_DIR
 
 
 def _example() -> Path:
@@ -67,7 +69,7 @@ class Published:
 
 
 # Fixtures that build the pipeline.
-BUILDING = {"two_departments", "both_years", "two_years", "published", "project"}
+BUILDING = {"two_departments", "both_years", "two_years", "published", "project", "city"}
 _may_build = False
 
 
@@ -150,6 +152,75 @@ def both_years(tmp_path_factory: pytest.TempPathFactory, two_departments: Publis
         assert build(folder / "landing", folder / "warehouse", 2024) == {2024: []}
 
     return TwoYears(once(tmp_path_factory, "both_years", make))
+
+
+class City(Published):
+    """Two years of a city of 150 invented departments, and a third of some of them.
+
+    Beside them are copies of the two real ones under invented codes: `twin-1` and `twin-2` of Nanshan,
+    `twin-3` of Yantian; in 2024 `twin-4` is `twin-2` renamed, in 2025 `twin-5` is the first two merged.
+
+    Attributes:
+        landing: Where they are.
+    """
+
+    YEARS = (2023, 2024, 2025)
+    DEPARTMENTS = 150
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder / "warehouse")
+        self.landing = folder / "landing"
+
+
+@pytest.fixture(scope="session")
+def city(tmp_path_factory: pytest.TempPathFactory) -> City:
+    """A city of three years, built and published once for all processes; not to be changed."""
+
+    def make(folder: Path) -> None:
+        write_city(folder / "landing")
+        assert build(folder / "landing", folder / "warehouse") == {year: [] for year in City.YEARS}
+
+    return City(once(tmp_path_factory, "city", make))
+
+
+def write_city(landing: Path) -> None:
+    """The files of the city of three years."""
+    from tests.synthetic import Generator
+
+    generator = Generator(20231, SEEDS_DIR)
+    for year, departments in zip(City.YEARS, (City.DEPARTMENTS, City.DEPARTMENTS, 12), strict=True):
+        generator.landing(landing, year, departments)
+    nanshan, yantian = "440305-gxj", "440308-fzyj"
+    for year, code, real in (
+        *((2023, "twin-1", nanshan), (2023, "twin-2", nanshan), (2023, "twin-3", yantian)),
+        *((2024, "twin-1", nanshan), (2024, "twin-4", nanshan), (2024, "twin-3", yantian)),
+        *((2025, "twin-5", nanshan), (2025, "twin-3", yantian)),
+    ):
+        _copy_department(landing, year, code, real)
+    for year, code, predecessor, kind in (
+        (2024, "twin-4", "twin-2", "renamed"),
+        (2025, "twin-5", "twin-1", "merged"),
+        (2025, "twin-5", "twin-4", "merged"),
+    ):
+        append_rows(
+            landing / str(year) / "unit_successions.csv", f"{code},{year},{predecessor},{kind},"
+        )
+
+
+def _copy_department(landing: Path, year: int, code: str, real: str) -> None:
+    """Add the rows of a real department of the example under another code."""
+    for source in sorted((LANDING / "2023").glob("*.csv")):
+        with source.open(encoding="utf-8", newline="") as stream:
+            rows = [row for row in csv.DictReader(stream) if row["unit_code"] == real]
+        target = landing / str(year) / source.name
+        columns = [column.name for column in landing_contract()[source.stem].columns]
+        is_new = not target.exists()
+        with target.open("a", encoding="utf-8", newline="") as stream:
+            writer = csv.DictWriter(stream, columns, lineterminator="\n")
+            if is_new:
+                writer.writeheader()
+            for row in rows:
+                writer.writerow({**row, "unit_code": code, "fiscal_year": year})
 
 
 @pytest.fixture

@@ -7,35 +7,21 @@ import pytest
 
 from orchestration.project import SEEDS_DIR
 from orchestration.publication import summary
-from tests.conftest import LANDING, Published, build
+from tests.conftest import LANDING, City, Published
 from tests.reference import DEFINED, departments, fraction, read
 from tests.rubric_reference import Rubric
-from tests.synthetic import Generator
 
 pytestmark = pytest.mark.builds
 
-DEPARTMENTS = 150
 
-
-@pytest.fixture(scope="module")
-def synthetic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Published]:
-    folder = tmp_path_factory.mktemp("synthetic")
-    generator = Generator(20231, SEEDS_DIR)
-    landing = folder / "landing"
-    for year in (2023, 2024):
-        generator.landing(landing, year, DEPARTMENTS)
-    assert build(landing, folder / "warehouse") == {2023: [], 2024: []}
-    return landing, Published(folder / "warehouse")
-
-
-@pytest.fixture(params=["two departments", "synthetic 2023", "synthetic 2024"])
+@pytest.fixture(params=["two departments", "city 2023", "city 2024", "city 2025"])
 def evaluated(
     request: pytest.FixtureRequest, two_departments: Published
 ) -> tuple[Path, int, Published]:
     if request.param == "two departments":
         return LANDING, 2023, two_departments
-    landing, published = request.getfixturevalue("synthetic")
-    return landing, int(request.param.split()[1]), published
+    city = request.getfixturevalue("city")
+    return city.landing, int(request.param.split()[1]), city
 
 
 def test_measures(evaluated: tuple[Path, int, Published]) -> None:
@@ -90,27 +76,23 @@ def test_scores(evaluated: tuple[Path, int, Published]) -> None:
     } == expected_totals
 
 
-def test_synthetic_departments_reach_every_status(synthetic: tuple[Path, Published]) -> None:
+def test_synthetic_departments_reach_every_status(city: City) -> None:
     """The comparison above is worth something only where the data go everywhere."""
-    _, published = synthetic
-    assert {row[0] for row in published.rows("select distinct status from fct_measures")} == {
+    assert {row[0] for row in city.rows("select distinct status from fct_measures")} == {
         "defined", "undefined", "unbounded", "missing",
     }  # fmt: skip
-    assert {row[0] for row in published.rows("select distinct basis from fct_criterion_scores")} == {
+    assert {row[0] for row in city.rows("select distinct basis from fct_criterion_scores")} == {
         "computed", "assessed", "default", "missing",
     }  # fmt: skip
-    (scored,) = published.rows("select count(*) from fct_evaluations where status = 'scored'")
-    assert scored[0] > DEPARTMENTS
+    (scored,) = city.rows("select count(*) from fct_evaluations where status = 'scored'")
+    assert scored[0] > City.DEPARTMENTS
 
 
-def test_a_city_is_shown_in_summary(
-    synthetic: tuple[Path, Published], capsys: pytest.CaptureFixture[str]
-) -> None:
-    _, published = synthetic
-    assert summary.show(published.warehouse, [2023])
+def test_a_city_is_shown_in_summary(city: City, capsys: pytest.CaptureFixture[str]) -> None:
+    assert summary.show(city.warehouse, [2023])
     out = capsys.readouterr().out
     lines = [line.split() for line in out.splitlines() if line.startswith("2023  ")]
-    counts = published.rows(
+    counts = city.rows(
         "select count(*), count(*) filter (where status = 'scored') from fct_evaluations "
         "where rubric_id = 'shenzhen_2023' and fiscal_year = 2023"
     )

@@ -53,7 +53,11 @@ def holds(output: list[str], expected: list[str]) -> bool:
 
 @pytest.mark.parametrize(
     ("page", "asked", "expected"),
-    [(page, *pair) for page in ("audit.md", "engine.md", "how-to.md") for pair in shown(page)],
+    [
+        (page, *pair)
+        for page in ("audit.md", "bi.md", "engine.md", "how-to.md")
+        for pair in shown(page)
+    ],
     ids=lambda text: text[:40],
 )
 def test_what_the_pages_show(
@@ -88,6 +92,7 @@ def test_what_the_pages_show(
 
 def test_the_pages_are_read() -> None:
     assert len(list(shown("audit.md"))) >= 6
+    assert len(list(shown("bi.md"))) >= 9
     assert len(list(shown("how-to.md"))) >= 2
     assert len(list(shown("engine.md"))) >= 12
 

@@ -281,6 +281,36 @@ def test_a_blocked_department_says_why(invented: Published, explain: Any) -> Non
     assert "数据规则 readable_row" not in out
 
 
+def test_the_scorecard_of_departments_in_trouble(invented: Published) -> None:
+    """One that is blocked, and one that lacks nearly everything: rows, without what they lack."""
+    rows = invented.rows(
+        """
+        select
+            unit_code, status_zh, count(*), count(score), count(points_lost), count(is_vetoed),
+            count(points_computed), sum(points_missing) > 50, count(total_score), count(grade),
+            count(district_rank), count(status_reason), sum(points_possible),
+            list(indicator_code order by indicator_code) filter (where findings_critical > 0)
+        from obt_scorecard
+        where fiscal_year = 2024 and unit_code in ('A-1', 'B-1', 'C-1', 'D-1')
+        group by all order by all
+        """
+    )
+    incomplete, blocked = rows
+    assert blocked == ("B-1", "未通过数据规则", 21, 0, 0, 0, 0, None, 0, 0, 0, 21, 100,
+                       ["procurement"])  # fmt: skip
+    # A veto is 0, whatever else is missing, where nothing of it is.
+    assert incomplete[:2] == ("A-1", "资料不全")
+    assert incomplete[2] == incomplete[6] == incomplete[11] == 21
+    assert incomplete[3] == incomplete[4] < 5
+    assert incomplete[7:11] == (True, 0, 0, 0)
+    assert incomplete[13] is None
+    ((said,),) = invented.rows(
+        "select measures_zh from obt_scorecard "
+        "where (unit_code, indicator_code) = ('B-1', 'procurement')"
+    )
+    assert said == "政府采购执行率 缺少"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

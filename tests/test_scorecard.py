@@ -162,7 +162,7 @@ def test_whatever_a_measure_sums_says_what_it_is_of() -> None:
 
 @pytest.mark.builds
 def test_findings_name_the_indicators_that_rest_on_them(two_departments: Published) -> None:
-    """Of the eleven: one about a record that is counted, three about printed figures of what is."""
+    """Of the eleven: one about a record that counts, one against such, four on printed figures."""
     rows = two_departments.rows(
         "select unit_code, rule_id, record_key, indicator_code, is_used "
         f"from fct_finding_indicators join {OFFICIAL} using (unit_code, fiscal_year, rubric_id) "
@@ -170,6 +170,8 @@ def test_findings_name_the_indicators_that_rest_on_them(two_departments: Publish
     )
     figures = "reported_figures_agree"
     assert rows == [
+        # 35% spent, and all projects reported completed
+        (NANSHAN, "completed_project_spent", "project_code=gxj-10", "project_timeliness", True),
         (NANSHAN, figures, "measure_code=off_establishment_rate", "off_establishment_control",
          False),
         (NANSHAN, figures, "measure_code=q4_execution_rate", "budget_execution", False),
@@ -185,10 +187,66 @@ def test_findings_name_the_indicators_that_rest_on_them(two_departments: Publish
     ) == [("nanshan_2023",)]
     assert two_departments.rows(
         "select unit_code, indicator_code, findings_critical, findings_warning from obt_scorecard "
-        "where findings_critical + findings_warning > 0"
-    ) == [(NANSHAN, "procurement", 0, 1)]
+        "where findings_critical + findings_warning > 0 order by all"
+    ) == [(NANSHAN, "procurement", 0, 1), (NANSHAN, "project_timeliness", 0, 1)]
     # Each names a finding that is there.
     assert two_departments.rows(
         "select count(*) from fct_finding_indicators anti join fct_findings "
         "using (unit_code, fiscal_year, rule_id, table_name, record_key)"
     ) == [(0,)]
+
+
+@pytest.mark.builds
+def test_the_metrics_come_to_what_the_marts_do(two_departments: Published) -> None:
+    """Every sum of the semantic layer on its mart, and the metrics that are quotients of two."""
+    from orchestration import dbt
+
+    manifest = dbt.parsed()[1]
+    models = {m["name"]: m for m in manifest["semantic_models"].values()}
+    sums: dict[str, tuple[str, str, str]] = {}
+    for name, model in models.items():
+        mart = model["model"].split("'")[1]
+        exprs = {d["name"]: d["expr"] or d["name"] for d in model["dimensions"]}
+        exprs |= {e["name"]: e["expr"] or e["name"] for e in model["entities"]}
+        listed = ", ".join(exprs.values())
+        assert two_departments.rows(f"select {listed} from {mart} limit 0") == []
+        for measure in model["measures"]:
+            assert measure["agg"] == "sum"
+            sums[measure["name"]] = (name, mart, measure["expr"])
+    found: dict[str, Any] = {}
+    for metric in manifest["metrics"].values():
+        assert metric["label"] and any("一" <= letter <= "鿿" for letter in metric["description"])
+        if metric["type"] == "simple":
+            continue
+        assert metric["type"] == "ratio"
+        values = []
+        for side in ("numerator", "denominator"):
+            of = metric["type_params"][side]
+            name, mart, expr = sums[of["name"]]
+            where = ["true"]
+            for each in (of["filter"] or {"where_filters": []})["where_filters"]:
+                where.append(
+                    each["where_sql_template"].replace(
+                        "{{ Dimension('evaluation__rubric_role') }}", "rubric_role"
+                    )
+                )
+            if mart == "fct_measures":
+                where.append("measure_code = 'budget_execution_rate'")
+            ((value,),) = two_departments.rows(
+                f"select sum({expr}) from {mart} where {' and '.join(where)}"
+            )
+            values.append(Decimal(value))
+        found[metric["name"]] = values
+    d = Decimal
+    assert found == {
+        "average_score": [d("192.65"), d(2)],
+        "pass_rate": [d(2), d(2)],
+        "scored_share": [d(2), d(2)],
+        # 62 points of Nanshan, 58 of Yantian
+        "assessed_share": [d(120), d(200)],
+        "loss_rate": [d("7.35"), d(200)],
+        "full_marks_rate": [d(33), d(42)],
+        # 292,888.97 ÷ 296,436.11 and 847.07 ÷ 853.5
+        "average_measure": [d("0.9880340489") + d("0.9924663152"), d(2)],
+        "pooled_measure": [d("2937360400"), d("2972896100")],
+    }

@@ -26,6 +26,7 @@ select
     evaluations.status_reason,
     cast(evaluations.points_excluded as decimal(9, 4)) as points_excluded,
     cast(evaluations.peers_count as integer) as peers_count,
-    evaluations.district_percentile
+    evaluations.district_percentile,
+    evaluations.is_passed
 from evaluations
 left join reported using (unit_code, fiscal_year, rubric_id)

@@ -1,125 +1,142 @@
-with run_years as (
-    select fiscal_year from {{ source('audit', 'run_years') }}
+-- All of it is in the marts: where they are older than this table, it is made for their years too.
+{%- set years = 'select fiscal_year from ' ~ source('audit', 'run_years') %}
+{%- set year = 'where fiscal_year in (' ~ years ~ ')' if is_incremental() else '' %}
+with findings as (
+    select * from {{ ref('fct_findings') }}
+    {{ year }}
 ),
 
-findings as (
-    select findings.*
-    from {{ source('audit', 'findings') }} as findings
-    semi join run_years using (fiscal_year)
+evaluations as (
+    select * from {{ ref('fct_evaluations') }}
+    {{ year }}
+),
+
+rule_outcomes as (
+    select * from {{ source('audit', 'rule_outcomes') }}
 ),
 
 -- Cells of the department's own year, which its findings are about.
 cells as (
-    select cells.*
-    from {{ ref('fct_evidence_cells') }} as cells
-    semi join run_years using (fiscal_year)
-    where cells.delivered_unit_code = cells.unit_code and cells.delivered_year = cells.fiscal_year
+    select *
+    from (
+        select * from {{ ref('fct_evidence_cells') }}
+        {{ year }}
+    ) as of_years
+    where delivered_unit_code = unit_code and delivered_year = fiscal_year
 ),
 
 lines as (
-    select lines.*
-    from {{ ref('fct_evidence_line_cells') }} as lines
-    semi join run_years using (fiscal_year)
-    where lines.delivered_unit_code = lines.unit_code and lines.delivered_year = lines.fiscal_year
+    select *
+    from (
+        select * from {{ ref('fct_evidence_line_cells') }}
+        {{ year }}
+    ) as of_years
+    where delivered_unit_code = unit_code and delivered_year = fiscal_year
 ),
 
-assigned as (
-    select unit_code, fiscal_year, rubric_id from {{ ref('int_rubrics__assigned') }}
+reads as (
+    select distinct
+        rubric_id,
+        indicator_code,
+        unnest(['measure ' || measure_code, 'table ' || table_name]) as read_name
+    from {{ ref('int_indicators__reads') }}
 ),
 
-criteria as (
-    select distinct rubric_id, indicator_code, measure_code
-    from {{ ref('int_rubrics__criteria') }}
-    where measure_code is not null
-),
-
-parts as (
-    select distinct measure_code, input_measure
-    from {{ ref('int_measure_inputs__resolved') }}
-    where input_measure is not null
-),
-
--- A printed figure names a measure, one of its sums, or the cell of another record.
-named as (
+-- A printed figure names a measure, one of its sums, or the cell of another record. A row that
+-- could not be read has no key, as the only one of its table has none.
+told as (
     select
         unit_code,
         fiscal_year,
         rule_id,
         table_name,
         record_key,
-        table_name as of_table,
-        record_key as of_record,
-        false as is_printed
+        table_name = 'reported_figures' as is_figure,
+        case
+            when is_figure then nullif(regexp_extract(record_key, 'table_name=([^;]*)', 1), '')
+            else table_name
+        end as of_table,
+        case
+            when is_figure then regexp_extract(record_key, ';record_key=(.*);column_name=', 1)
+            else record_key
+        end as of_record,
+        if(is_figure, nullif(regexp_extract(record_key, ';column_name=([^;]*)', 1), ''), null)
+            as of_column,
+        case
+            when is_figure
+                then 'measure ' || regexp_extract(record_key, '^measure_code=([^;]*)', 1)
+            when not contains(record_key, '=') then 'table ' || table_name
+        end as read_name
     from findings
-    union all
-    select
-        unit_code,
-        fiscal_year,
-        rule_id,
-        table_name,
-        record_key,
-        regexp_extract(record_key, 'table_name=([^;]*)', 1) as of_table,
-        regexp_extract(record_key, ';record_key=(.*);column_name=', 1) as of_record,
-        true as is_printed
-    from findings
-    where table_name = 'reported_figures' and contains(record_key, 'table_name=')
+),
+
+-- What a rule holds the record against is concerned as well.
+held_against as (
+    select told.* replace (against.record.key as of_table, against.record.value as of_record)
+    from told
+    inner join rule_outcomes using (fiscal_year, rule_id)
+    cross join unnest(map_entries(from_json(
+        json_extract(rule_outcomes.parameters, '$.held_against'), '"MAP(VARCHAR, VARCHAR)"'
+    ))) as against (record)
 ),
 
 -- Down to the summary cells that a line counts in.
-summed as (
+records as (
+    select * from told
+    where of_table is not null
+    union
+    select * from held_against
+    union
     select
-        named.* replace (sums.of.table_name as of_table, sums.of.record_key as of_record)
-    from named
+        told.* replace (
+            counted.sum.table_name as of_table,
+            counted.sum.record_key as of_record,
+            counted.sum.column_name as of_column
+        )
+    from told
     inner join lines
         on
-            named.unit_code = lines.unit_code
-            and named.fiscal_year = lines.fiscal_year
-            and named.of_table = lines.table_name
-            and named.of_record = lines.record_key
-    cross join unnest(lines.sums) as sums (of)
-    union
-    select * from named
+            told.unit_code = lines.unit_code
+            and told.fiscal_year = lines.fiscal_year
+            and told.of_table = lines.table_name
+            and told.of_record = lines.record_key
+            and coalesce(told.of_column, lines.column_name) = lines.column_name
+    cross join unnest(lines.sums) as counted (sum)
 ),
 
-by_record as (
+concerned as (
     select
-        summed.unit_code,
-        summed.fiscal_year,
-        summed.rule_id,
-        summed.table_name,
-        summed.record_key,
+        records.unit_code,
+        records.fiscal_year,
+        records.rule_id,
+        records.table_name,
+        records.record_key,
         used.use.rubric_id,
         used.use.indicator_code,
-        not summed.is_printed and used.use.role != 'reported' as is_used
-    from summed
+        not records.is_figure and used.use.role != 'reported' as is_used
+    from records
     inner join cells
         on
-            summed.unit_code = cells.unit_code
-            and summed.fiscal_year = cells.fiscal_year
-            and summed.of_table = cells.table_name
-            and summed.of_record = cells.record_key
+            records.unit_code = cells.unit_code
+            and records.fiscal_year = cells.fiscal_year
+            and records.of_table = cells.table_name
+            and records.of_record = cells.record_key
+            and coalesce(records.of_column, cells.column_name) = cells.column_name
     cross join unnest(cells.uses) as used (use)
     where used.use.indicator_code is not null
-),
-
-by_measure as (
+    union all
     select
-        findings.unit_code,
-        findings.fiscal_year,
-        findings.rule_id,
-        findings.table_name,
-        findings.record_key,
-        criteria.rubric_id,
-        criteria.indicator_code,
-        false as is_used
-    from findings
-    inner join assigned using (unit_code, fiscal_year)
-    inner join criteria using (rubric_id)
-    left join parts using (measure_code)
-    where
-        findings.table_name = 'reported_figures'
-        and regexp_extract(findings.record_key, '^measure_code=([^;]*)', 1)
-        in (criteria.measure_code, parts.input_measure)
+        told.unit_code,
+        told.fiscal_year,
+        told.rule_id,
+        told.table_name,
+        told.record_key,
+        evaluations.rubric_id,
+        reads.indicator_code,
+        not told.is_figure as is_used
+    from told
+    inner join evaluations using (unit_code, fiscal_year)
+    inner join reads using (rubric_id, read_name)
 )
 
 select
@@ -131,9 +148,5 @@ select
     rubric_id,
     indicator_code,
     bool_or(is_used) as is_used
-from (
-    select * from by_record
-    union all
-    select * from by_measure
-) as named_indicators
+from concerned
 group by unit_code, fiscal_year, rule_id, table_name, record_key, rubric_id, indicator_code

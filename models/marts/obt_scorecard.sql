@@ -1,8 +1,10 @@
+-- The facts are in the marts: where they are older than this table, it is made of their years too,
+-- but for the measures and what points rest on.
+{%- set years = 'select fiscal_year from ' ~ source('audit', 'run_years') %}
+{%- set year = 'and fiscal_year in (' ~ years ~ ')' if is_incremental() else '' %}
 with evaluations as (
-    select evaluations.*
-    from {{ ref('fct_evaluations') }} as evaluations
-    semi join {{ source('audit', 'run_years') }} using (fiscal_year)
-    where evaluations.rubric_role = 'official'
+    select * from {{ ref('fct_evaluations') }}
+    where rubric_role = 'official' {{ year }}
 ),
 
 scores as (
@@ -94,8 +96,8 @@ select
 from evaluations
 inner join scores using (unit_code, fiscal_year, rubric_id)
 inner join departments using (unit_code, fiscal_year)
-inner join rubrics using (rubric_id)
-inner join indicators using (rubric_id, indicator_code)
+left join rubrics using (rubric_id)
+left join indicators using (rubric_id, indicator_code)
 left join measured using (unit_code, fiscal_year, rubric_id, indicator_code)
 left join deductions using (unit_code, fiscal_year, rubric_id, indicator_code)
 left join findings using (unit_code, fiscal_year, rubric_id, indicator_code)

@@ -147,7 +147,7 @@ class Criterion:
 
 @dataclass(frozen=True)
 class Finding:
-    """A violation of a data rule."""
+    """A violation of a data rule, and the indicators that it concerns."""
 
     rule_id: str
     severity: str
@@ -155,6 +155,7 @@ class Finding:
     record_key: str
     observed: str | None
     message_zh: str
+    indicator_codes: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -479,47 +480,8 @@ class _Reader:
             score_decimals=decimals,
             printed=own[0] if own and is_official else None,
             criteria=tuple(criteria),
-            findings=tuple(self._concerning(code, criteria)),
+            findings=tuple(f for f in self.findings if code in f.indicator_codes),
         )
-
-    def _concerning(self, indicator_code: str, criteria: list[Criterion]) -> Iterator[Finding]:
-        """Findings of a record that the score read, or of a whole table."""
-        records = {
-            (cell.table_name, cell.record_key)
-            for (indicator, *_), cells in self.cells.items()
-            if indicator == indicator_code
-            for cell in cells
-        }
-        tables = {table for table, _ in records}
-        keys: set[str] = set()
-        for criterion in criteria:
-            if criterion.measure:
-                # Rules on printed figures name the measure, its sum or the cell.
-                measures = list(with_parts(criterion.measure))
-                keys |= {
-                    f"measure_code={m.measure_code}{role}"
-                    for m in measures
-                    for role in ("", ";role=numerator", ";role=denominator")
-                }
-                keys |= {
-                    f"table_name={p.table_name};"
-                    + (f"record_key={p.record_key};" if p.record_key else "")
-                    + f"column_name={p.column_name}"
-                    for m in measures
-                    for p in m.printed
-                    if p.table_name
-                }
-                tables |= {
-                    i.input_table for measure in measures for i in measure.inputs if i.input_table
-                }
-        for finding in self.findings:
-            names_a_record = "=" in finding.record_key
-            if (
-                (finding.table_name, finding.record_key) in records
-                or finding.record_key in keys
-                or (finding.table_name in tables and not names_a_record)
-            ):
-                yield finding
 
     def _criteria(self) -> dict[str, list[Criterion]]:
         bands: dict[str, list[Band]] = defaultdict(list)
@@ -662,14 +624,21 @@ class _Reader:
 
     def _findings(self) -> list[Finding]:
         return [
-            Finding(**row)
+            Finding(**{**row, "indicator_codes": tuple(row["indicator_codes"] or ())})
             for row in self.rows(
                 """
-                select rule_id, severity, table_name, record_key, observed, message_zh
+                select
+                    rule_id, severity, table_name, record_key, observed, message_zh,
+                    list(indicator_code order by indicator_code)
+                        filter (where indicator_code is not null) as indicator_codes
                 from fct_findings
+                left join (from fct_finding_indicators where rubric_id = $rubric)
+                    using (unit_code, fiscal_year, rule_id, table_name, record_key)
                 where unit_code = $unit and fiscal_year = $year
+                group by all
                 order by severity, rule_id, table_name, record_key
-                """
+                """,
+                rubric=self.key.get("rubric"),
             )
         ]
 

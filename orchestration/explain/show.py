@@ -12,6 +12,7 @@ from orchestration.explain.evaluation import (
     Cell,
     Criterion,
     Evaluation,
+    Finding,
     Input,
     Measure,
     Printed,
@@ -279,6 +280,12 @@ def notes_text(evaluation: Evaluation) -> list[str]:
     ]
 
 
+def concerned_text(evaluation: Evaluation, finding: Finding) -> str:
+    """The indicators that a finding concerns, where all are shown; empty where there is none."""
+    shown = [s.level3 for s in evaluation.scores if s.indicator_code in finding.indicator_codes]
+    return f"（涉及 {'、'.join(shown)}）" if shown else ""
+
+
 def to_json(evaluation: Evaluation) -> str:
     """The evaluation as JSON: every field of the tree by its name, decimals as exact text."""
 
@@ -297,7 +304,7 @@ def to_html(evaluation: Evaluation, *, is_whole: bool) -> str:
         {f.__name__: f for f in (
             plain, fixed, signed, label, sum_text, basis_text, loss_text, printed_text,
             parameters_text, quotient_text, part_text, needed_text, delivered_text, counted_text,
-            place_text, largest, by_role, total, files, run_text, notes_text,
+            place_text, largest, by_role, total, files, run_text, notes_text, concerned_text,
         )}
     )  # fmt: skip
     environment.globals["labels"] = LABELS
@@ -344,6 +351,7 @@ def show(evaluation: Evaluation, out: TextIO, *, is_whole: bool) -> None:
     for finding in findings:
         console.print(
             f"数据规则 {finding.rule_id}（{label(finding.severity)}）{finding.message_zh}"
+            f"{concerned_text(e, finding) if is_whole else ''}"
         )
     console.print(run_text(e.run))
 

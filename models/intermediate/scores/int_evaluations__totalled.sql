@@ -63,7 +63,8 @@ graded as (
         totals.unit_code,
         totals.fiscal_year,
         totals.rubric_id,
-        max_by(grade_bands.grade, grade_bands.lower) as grade
+        max_by(grade_bands.grade, grade_bands.lower) as grade,
+        max(grade_bands.lower) > min(grade_bands.lower) as is_passed
     from totals
     inner join grade_bands
         on totals.rubric_id = grade_bands.rubric_id and totals.total_score >= grade_bands.lower
@@ -75,6 +76,7 @@ select
     totals.fiscal_year,
     totals.rubric_id,
     graded.grade,
+    graded.is_passed,
     totals.points_excluded,
     totals.excluded_reason,
     cast(totals.total_score as decimal(9, 4)) as total_score
