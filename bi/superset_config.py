@@ -5,7 +5,7 @@ Superset reads them as it starts; bi/serve.py says where.
 
 import json
 import os
-from importlib.util import find_spec
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -50,9 +50,8 @@ def DB_CONNECTION_MUTATOR(  # noqa: N802, Superset's name
 ) -> tuple[Any, dict[str, Any]]:
     """Open the publication of this moment, for reading, and no other file.
 
-    Superset connects anew for each query. DuckDB shares what it has open in a process by the name
-    of the file, so that a name through the link could go on to mean the publication before for as
-    long as any query runs: the name is the one that the link stands for now.
+    Superset connects anew for each query. The name is that in the publication's own folder, and not
+    through the link: DuckDB shares in a process what it has open under a name.
 
     Args:
         uri: Address of the connection; its database is `warehouse/published/scores.duckdb`.
@@ -95,16 +94,16 @@ def mended() -> dict[str, tuple[bytes, str]]:
     Returns:
         By the path that a browser asks for: the scripts without the picture, and the Chinese.
     """
-    (package,) = find_spec("superset").submodule_search_locations  # type: ignore[union-attr]
-    files = {
+    package = Path(str(files("superset")))
+    served = {
         f"/static/assets/{path.name}": (content.replace(PIXEL, EMPTY), "text/javascript")
-        for path in (Path(package) / "static" / "assets").glob("*.js")
+        for path in (package / "static" / "assets").glob("*.js")
         if PIXEL in (content := path.read_bytes())
     }
-    words = json.loads((Path(package) / "translations/zh/LC_MESSAGES/messages.json").read_bytes())
+    words = json.loads((package / "translations/zh/LC_MESSAGES/messages.json").read_bytes())
     words["locale_data"]["superset"] |= {said: [chinese] for said, chinese in CHINESE.items()}
-    files["/superset/language_pack/zh/"] = (json.dumps(words).encode(), "application/json")
-    return files
+    served["/superset/language_pack/zh/"] = (json.dumps(words).encode(), "application/json")
+    return served
 
 
 # Superset lays a page out for a desk. A phone gets the same charts below each other, at its width.
@@ -121,15 +120,15 @@ def FLASK_APP_MUTATOR(app: Any) -> None:  # noqa: N802, Superset's name
     from flask import Response, redirect, request
     from jinja2 import ChoiceLoader, DictLoader
 
-    files = mended()
+    served = mended()
     app.jinja_loader = ChoiceLoader(
         [DictLoader({"head_custom_extra.html": HEAD}), app.jinja_loader]
     )
 
-    @app.before_request  # type: ignore[untyped-decorator]
+    @app.before_request
     def answer() -> Any:
-        if request.path in files:
-            content, kind = files[request.path]
+        if request.path in served:
+            content, kind = served[request.path]
             return Response(content, mimetype=kind, headers={"Cache-Control": "max-age=3600"})
         if request.path == DESK and "Mobi" in request.headers.get("User-Agent", ""):
             return redirect(f"{PHONE}?standalone=2")

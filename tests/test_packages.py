@@ -252,12 +252,31 @@ def test_an_environment_that_is_of_no_use_is_made_anew(
 def test_another_python_is_taken_where_it_is_asked_for(
     packages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(packages, "is_usable", lambda wanted: wanted in (None, (3, 11)))
+    """Of `.venv`: Superset's environment has the Python that it was made with."""
+    monkeypatch.setattr(packages, "is_usable", lambda wanted, venv: wanted in (None, (3, 11)))
     monkeypatch.setattr(packages, "VENV", tmp_path)
+    monkeypatch.setattr(packages, "VENV_BI", tmp_path / "bi")
+    (tmp_path / "bi").mkdir()
+    (tmp_path / "bi" / "superset.installed").touch()
     for wanted, is_kept in ((None, True), ((3, 11), True), ((3, 12), False)):
         (tmp_path / "dev.installed").touch()
         packages.look(wanted)
         assert (tmp_path / "dev.installed").exists() is is_kept
+        assert (tmp_path / "bi" / "superset.installed").exists()
+
+
+def test_supersets_environment_is_made_anew_where_it_is_of_no_use(
+    packages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By a Python that it runs under, and else one line says which."""
+    monkeypatch.setattr(packages, "VENV_BI", tmp_path)
+    (tmp_path / "superset.installed").touch()
+    packages.look(None)
+    assert [*tmp_path.iterdir()] == []
+    monkeypatch.setattr(packages.sys, "version_info", (3, 14, 0))
+    with pytest.raises(SystemExit, match=r"Python 3\.11 or 3\.12; set BI_PYTHON=python3\.12"):
+        packages.install_superset()
+    assert [*tmp_path.iterdir()] == []
 
 
 def test_nobody_builds_a_wheel_without_models_by_accident(

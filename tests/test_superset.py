@@ -307,6 +307,7 @@ def test_a_connection_opens_the_publication_of_its_moment_and_nothing_else(
 
     def connect() -> duckdb.DuckDBPyConnection:
         found, arguments = config.DB_CONNECTION_MUTATOR(uri, {}, "admin", None, None)
+        assert Path(found.database).parent.parent == tmp_path.resolve() / "publications"
         mode = {"access_mode": found.query["access_mode"]}
         return duckdb.connect(found.database, config=mode | arguments["connect_args"]["config"])
 
