@@ -116,6 +116,8 @@ def test_the_score_form_has_the_rows_of_the_rubric_and_the_scores_of_the_marts(
         assert found[25][8:] == ["优", *{NANSHAN: ("优", "—"), YANTIAN: ("—", "—")}[unit]]
         assert [row[0] for row in found[26:]] == ["填表人", "联系电话", "填报日期"]
         assert {row[8] for row in found[26:]} == {""}
+        kept = [row.cells[0].paragraphs[0].paragraph_format.keep_with_next for row in table.rows]
+        assert kept == [None] * 24 + [True] * 4 + [None]
         assert f"部门（单位）名称（公章）：{UNITS[unit]}" in [p.text for p in document.paragraphs]
 
 

@@ -159,10 +159,10 @@ def _scores(department: Department, published: Published) -> Iterator[Line | Tab
         ],
     ]
     rows += [
-        [Cell(text, "head", columns=8), Cell(columns=3 if is_printed else 1)]
+        [Cell(text, "head", columns=7), Cell(columns=4 if is_printed else 2)]
         for text in ("填表人", "联系电话", "填报日期")
     ]
-    yield Table(widths + ((12, 13) if is_printed else ()), heads, rows)
+    yield Table(widths + ((12, 13) if is_printed else ()), heads, rows, kept=5)
     for reason in without_score(department):
         yield Line(reason, "body")
     if is_printed:

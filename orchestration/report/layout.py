@@ -47,11 +47,13 @@ class Table:
         widths: Of its columns, in millimetres.
         heads: How many of its first rows are repeated on each page.
         rows: Cells of each row, without those that a cell of a row above takes.
+        kept: How many of its last rows stand on one page.
     """
 
     widths: tuple[float, ...]
     heads: int
     rows: list[list[Cell]]
+    kept: int = 0
 
     def placed(self) -> list[list[Placed]]:
         """The cells that begin in each row, with the column where they stand.

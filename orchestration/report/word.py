@@ -207,13 +207,15 @@ def _table(table: Table) -> str:
 
 def _rows(table: Table, widths: list[int]) -> Iterator[str]:
     open_cells: dict[int, Placed] = {}
+    last = len(table.rows) - 1
+    first_kept = len(table.rows) - table.kept
     for number, begun in enumerate(table.placed()):
         begins = {placed.column: placed for placed in begun}
         cells = []
         column = 0
         while column < len(widths):
             placed = begins.get(column) or open_cells[column]
-            cells.append(_cell(placed, number, widths))
+            cells.append(_cell(placed, number, widths, is_kept=first_kept <= number < last))
             if placed.row + placed.cell.rows > number + 1:
                 open_cells[column] = placed
             else:
@@ -223,8 +225,8 @@ def _rows(table: Table, widths: list[int]) -> Iterator[str]:
         yield f"<w:tr><w:trPr><w:cantSplit/>{head}</w:trPr>{''.join(cells)}</w:tr>"
 
 
-def _cell(placed: Placed, row: int, widths: list[int]) -> str:
-    """A cell, or in a further row the rest of one that takes several."""
+def _cell(placed: Placed, row: int, widths: list[int], *, is_kept: bool) -> str:
+    """A cell, or in a further row the rest of one that takes several; kept with the next row."""
     cell = placed.cell
     width = sum(widths[placed.column : placed.column + cell.columns])
     span = f'<w:gridSpan w:val="{cell.columns}"/>' if cell.columns > 1 else ""
@@ -239,6 +241,7 @@ def _cell(placed: Placed, row: int, widths: list[int]) -> str:
     return (
         f'<w:tc><w:tcPr><w:tcW w:w="{width}" w:type="dxa"/>{span}{merged}{shade}'
         '<w:vAlign w:val="center"/></w:tcPr>'
-        f'<w:p><w:pPr><w:pStyle w:val="jixiaotable"/>{CELL_XML[cell.style]}</w:pPr>{text}</w:p>'
+        f'<w:p><w:pPr><w:pStyle w:val="jixiaotable"/>{"<w:keepNext/>" if is_kept else ""}'
+        f"{CELL_XML[cell.style]}</w:pPr>{text}</w:p>"
         "</w:tc>"
     )

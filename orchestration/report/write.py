@@ -62,7 +62,7 @@ def write_forms(warehouse: Path, year: int, units: Sequence[str], out: Path, sha
     seconds = time.monotonic() - started
     return (
         f"{out}: {number} files, the forms of {len(published.departments)} departments for {year}, "
-        f"in {seconds:.1f} s ({number / seconds:.0f} files a second)"
+        f"in {seconds:.1f} s ({number / seconds:.1f} files a second)"
     )
 
 
