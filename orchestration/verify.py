@@ -17,6 +17,8 @@ from orchestration.publication import chain, keys
 logger = logging.getLogger("jixiao")
 
 SHOWN_ROWS = 3
+# Of the scorecard site, which has one for every department.
+SHOWN_PAGES = 10
 # What a run says of itself, and can be no other when it is built again.
 OF_THE_RUN = (
     "audit.runs",
@@ -275,7 +277,10 @@ def _compare(publication: Path, folder: Path, warehouse: Path, targets: list[Run
         lines += _strange_relations(con)
         lines += _changed_comments(con)
         lines += _changed_pages(con, publication, folder / "published", targets)
-        lines += _changed_site(con, publication, folder / "published", targets)
+        of_site = list(_changed_site(con, publication, folder / "published", targets))
+        more = len(of_site) - SHOWN_PAGES
+        lines += of_site[:SHOWN_PAGES]
+        lines += [f"site: and {more} more pages"] if more > 0 else []
         lines += _changed_validations(publication, folder / "published", targets)
         lines += _changed_csv(publication, folder / "published", targets, has_latest=has_latest)
         views = {name for (name,) in con.execute(

@@ -258,11 +258,15 @@ def copy_of_the_project(copy: Path) -> Callable[..., "subprocess.CompletedProces
         ignore=_not_of_the_project,
     )
     shutil.copytree(PROJECT_DIR / "tests" / "dbt", copy / "tests" / "dbt")
-    # What dbt has parsed goes with it, so that it parses what is changed and not all anew.
+    # What dbt has parsed goes with it, so that it parses what is changed and not all anew, and the
+    # plots' library, which takes seconds to make.
     from orchestration import dbt
+    from orchestration.site import vega
 
     dbt.parsed()
-    shutil.copytree(PROJECT_DIR / "target" / "parsed", copy / "target" / "parsed")
+    vega.bundle()
+    for kept in ("parsed", "vega"):
+        shutil.copytree(PROJECT_DIR / "target" / kept, copy / "target" / kept)
 
     def run(*arguments: str) -> "subprocess.CompletedProcess[str]":
         return jixiao(*arguments, cwd=copy)

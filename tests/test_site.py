@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from decimal import Decimal
 from functools import cached_property
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ import duckdb
 import pytest
 from lxml import html
 
+from orchestration import verify
 from orchestration.faults import Refused, WrongSurroundings
 from orchestration.project import is_site_wanted
 from orchestration.publication import folder
@@ -611,6 +613,55 @@ def test_the_years_before_are_those_of_the_units_that_are_continued(
     ]
     assert of_all[f"2023/units/{NANSHAN}.html"].rows("trend") == []
     assert "2024" not in of_all[f"2023/units/{NANSHAN}.html"].source
+
+
+@pytest.mark.builds
+def test_a_year_of_an_older_version_has_no_pages(both_years: TwoYears, tmp_path: Path) -> None:
+    changed = Changed(both_years, tmp_path)
+    of_all = changed.written(
+        "update dim_departments set is_disclosure_exempt = null, predecessors = null "
+        "where fiscal_year = 2023"
+    )
+    assert not any(name.startswith("2023/") for name in of_all)
+    assert "jixiao run --year 2023" in of_all["index.html"].source
+    assert of_all[f"2024/units/{NANSHAN}.html"].rows("trend") == []
+
+
+@pytest.mark.builds
+def test_verify_tells_of_pages_that_the_inputs_do_not_give(
+    two_departments: Published, tmp_path: Path
+) -> None:
+    published = (two_departments.warehouse / "published").resolve()
+    shutil.copytree(published / "site", tmp_path / "site")
+    with duckdb.connect() as con:
+        for name in ("published", "rebuilt"):
+            con.execute(f"attach '{published / 'scores.duckdb'}' as {name} (read_only)")
+        (run,) = con.execute("select run_id, fiscal_year from published.audit.runs").fetchall()
+        target = SimpleNamespace(run_id=run[0], fiscal_year=run[1])
+
+        def differences() -> list[str]:
+            return list(verify._changed_site(con, tmp_path, published, [target]))  # type: ignore[list-item]
+
+        assert differences() == []
+        index, unit, other = (
+            tmp_path / "site" / name
+            for name in (
+                "2023/index.html",
+                f"2023/units/{NANSHAN}.html",
+                f"2023/units/{YANTIAN}.html",
+            )
+        )
+        # What changed since the publication before cannot be made again, and is passed over.
+        source = index.read_text("utf-8")
+        start = source.index("<section id=changes>")
+        end = source.index("</section>", start)
+        index.write_text(source[:start] + "<section id=changes>more" + source[end:], "utf-8")
+        unit.write_text(unit.read_text("utf-8").replace("96.57", "96.75"), "utf-8")
+        other.unlink()
+        assert differences() == [
+            f"site/2023/units/{NANSHAN}.html: differs from the rebuild",
+            f"site/2023/units/{YANTIAN}.html: gone",
+        ]
 
 
 @pytest.mark.builds
