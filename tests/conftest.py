@@ -3,6 +3,7 @@
 import atexit
 import csv
 import fcntl
+import gc
 import os
 import re
 import shutil

@@ -60,9 +60,10 @@ def write_forms(warehouse: Path, year: int, units: Sequence[str], out: Path, sha
             f"{error.filename or out}: cannot be written ({error.strerror}); choose another --out"
         ) from None
     seconds = time.monotonic() - started
+    departments = len(published.departments)
     return (
-        f"{out}: {number} files, the forms of {len(published.departments)} departments for {year}, "
-        f"in {seconds:.1f} s ({number / seconds:.1f} files a second)"
+        f"{out}: {number} files, the forms of {departments} department{'s' * (departments != 1)} "
+        f"for {year}, in {seconds:.1f} s ({number / seconds:.1f} files a second)"
     )
 
 
