@@ -347,10 +347,11 @@ STEPS = """
     select
         n.unit_code, n.indicator_code, i.level3, m.name_zh as measure, c.standard_zh,
         m.kind = 'ratio' as is_rate, shown(n.value, m.kind) as shown, n.value, n.comparison,
-        n.next_value, n.gap, n.points_gained,
+        n.method, n.next_value, n.gap, n.points_gained,
         if(n.is_next_grade_reached, n.next_grade, null) as reaches,
         if(
-            n.method = 'linear', nullif(coalesce(c.full_mark_at, 1), n.next_value), null
+            n.method = 'linear' and n.value is not null,
+            nullif(coalesce(c.full_mark_at, 1), n.next_value), null
         ) as full_mark,
         s.points_possible - s.points_awarded as points_to_full
     from next_steps as n

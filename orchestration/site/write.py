@@ -439,31 +439,31 @@ def _next_grade(unit: Row, rubrics: Rubrics) -> SimpleNamespace | None:
 def _steps(steps: list[Row]) -> Iterator[SimpleNamespace]:
     """What one step further gives, as the page says it."""
     for s in steps:
+        distance = 100 * s.gap if s.is_rate and s.gap is not None else s.gap
+        is_bound = s.method != "linear" or s.full_mark is None
+        sign = None if s.full_mark is None else ">=" if s.full_mark > s.value else "<="
         yield SimpleNamespace(
             s=s, name=s.measure or s.level3, standard=None if s.measure else s.standard_zh,
-            target=_target(s.next_value, s.comparison, is_rate=s.is_rate),
-            distance=DASH if s.gap is None else as_written(
-                _visible(100 * s.gap if s.is_rate else s.gap)
-            ),
+            target=_target(s.next_value, s.comparison, is_rate=s.is_rate, is_bound=is_bound),
+            distance=DASH if distance is None else as_written(_visible(distance)),
             gain=as_written(_visible(s.points_gained)),
-            full=None if s.full_mark is None else _target(
-                s.full_mark, ">=" if s.full_mark > s.value else "<=", is_rate=s.is_rate
-            ),
+            full=_target(s.full_mark, sign, is_rate=s.is_rate, is_bound=True),
             full_gain=as_written(_visible(s.points_to_full)),
         )  # fmt: skip
 
 
-def _target(value: Decimal | None, comparison: str, *, is_rate: bool) -> str | Markup | None:
+def _target(
+    value: Decimal | None, comparison: str | None, *, is_rate: bool, is_bound: bool
+) -> Markup | None:
     """A value to reach with how it is to be compared, and exactly for programs; none for none."""
-    if value is None:
+    if value is None or comparison is None:
         return None
     told = 100 * value if is_rate else value
     # A bound of the rubric as it is; what is a step from a value is rounded as the value is.
-    text = as_written(told if told == _rounded(told, 4) else _rounded(told, 2))
-    sign = {">=": "≥", "<=": "≤"}.get(comparison, comparison)
-    return Markup('{} <data value="{}">{}{}</data>').format(
-        sign, value, text, "%" if is_rate else ""
-    )
+    text = as_written(told if is_bound and told == _rounded(told, 4) else _rounded(told, 2))
+    sign = comparison.replace(">=", "≥").replace("<=", "≤")
+    percents = "%" if is_rate else ""
+    return Markup('{} <data value="{}">{}{}</data>').format(sign, value, text, percents)
 
 
 def _visible(number: Decimal) -> Decimal:
