@@ -465,6 +465,10 @@ def _published_runs(con: duckdb.DuckDBPyConnection, database: str) -> list[tuple
     return rows
 
 
+def _unreadable(told: str, error: duckdb.Error) -> str:
+    return f"{told}: cannot be read ({str(error).splitlines()[0]})"
+
+
 def _tables(con: duckdb.DuckDBPyConnection, database: str) -> dict[str, list[str]]:
     """The columns of each table and view of a database."""
     rows = con.execute(
@@ -527,7 +531,7 @@ class _Comparison:
         try:
             found = [name for name, *_ in self.con.execute(f"describe {actual}").fetchall()]
         except duckdb.Error as error:
-            return [f"{told}: cannot be read ({str(error).splitlines()[0]})"]
+            return [_unreadable(told, error)]
         return self.with_(told, actual, found)
 
     def with_(self, told: str, actual: str, found: list[str]) -> list[str]:
@@ -542,6 +546,11 @@ class _Comparison:
             return [f"{told}: gone"]
         if strange := sorted(set(self.columns) ^ set(found)):
             return [f"{told}: other columns than in {self.source}: {', '.join(strange)}"]
+        try:
+            # A view may name a table that is gone.
+            self.con.execute(f"describe {actual}")
+        except duckdb.Error as error:
+            return [_unreadable(told, error)]
         columns = [name for name in self.columns if name not in self.ignored]
         key = [name for name in keys.identifying(self.table) if name in columns] or columns
         listed = duck.names(columns)

@@ -349,18 +349,18 @@ def one_step(world: World, answers: list[Answer]) -> None:
 
 
 def gives_what_it_says(s: dict[str, Any], kinds: dict[str, str]) -> None:
-    """By the reference there are so many points more at a step or just beyond, none before it."""
+    """By the reference there are so many points more as a step says, and none before it."""
     rubric = RUBRICS[s["rubric_id"]]
     (criterion,) = (c for c in rubric.criteria if c["criterion_code"] == s["criterion_code"])
     value, target = Fraction(s["value"]), Fraction(s["next_value"])
     assert Fraction(s["gap"]) == abs(target - value)
     is_counted = s["measure_code"] is None or kinds[s["measure_code"]] == "count"
-    beyond = target + (HAIR if target > value else -HAIR)
-    now = rubric.apply(criterion, value)
-    got = [rubric.apply(criterion, v) for v in ([target] if is_counted else [target, beyond])]
-    assert now is not None
-    gained = max(points for points in got if points is not None) - now
-    assert abs(gained - Fraction(s["points_gained"])) < Fraction(1, 10**5), s
+    beyond = target + (HAIR if s["comparison"][0] == ">" else -HAIR)
+    now, on, further = (rubric.apply(criterion, v) for v in (value, target, beyond))
+    got = on if s["comparison"].endswith("=") else further
+    assert now is not None and got is not None and on is not None
+    assert abs(got - now - Fraction(s["points_gained"])) < Fraction(1, 10**5), s
+    assert got == on or on <= now, s
     if s["method"] in ("band", "step") and not is_counted and s["gap"]:
         short = value + (target - value) * Fraction(999, 1000)
         assert rubric.apply(criterion, short) == now, s

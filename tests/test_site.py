@@ -237,6 +237,7 @@ def differing_scores(of: Page, rows: Query, unit: str, year: int) -> Iterator[st
     ):  # fmt: skip
         yield f"{facts}"
     yield from differing_points(of, rows, unit, year)
+    yield from differing_steps(of, rows, unit, year)
 
 
 def differing_points(of: Page, rows: Query, unit: str, year: int) -> Iterator[str]:
@@ -270,6 +271,48 @@ def differing_points(of: Page, rows: Query, unit: str, year: int) -> Iterator[st
         yield f"scores {shown}, expected {expected}"
     if of.rows("lost") != why:
         yield f"lost {of.rows('lost')}, expected {why}"
+
+
+def differing_steps(of: Page, rows: Query, unit: str, year: int) -> Iterator[str]:
+    expected = [
+        (name, "" if comparison is None else comparison.translate({61: None}), target, gained,
+         next_grade if reaches else None, full)
+        for name, comparison, target, gained, reaches, next_grade, full in rows(
+            f"""
+            select
+                coalesce(m.name_zh, i.level3), comparison, next_value, points_gained,
+                is_next_grade_reached, next_grade,
+                if(n.method = 'linear' and full_mark_at != next_value, full_mark_at, null)
+            from fct_next_steps as n
+            inner join dim_departments using (unit_code, fiscal_year)
+            inner join fct_indicator_scores using (
+                unit_code, fiscal_year, rubric_id, indicator_code
+            )
+            inner join dim_indicators as i using (rubric_id, indicator_code)
+            inner join dim_criteria as c using (rubric_id, criterion_code)
+            left join dim_measures as m on n.measure_code = m.measure_code
+            where
+                unit_code = '{unit}' and fiscal_year = {year} and rubric_id = official_rubric_id
+                and points_lost > 0
+            order by points_gained desc, i.sort_order, c.sort_order
+            """
+        )
+    ]  # fmt: skip
+    shown = []
+    for row in of.all("//section[@id='steps']//tbody/tr"):
+        name, _, target, _, gain, full = row.xpath("th|td")
+        numbers = [
+            Decimal(cell.xpath(".//data/@value")[0]) if cell.xpath(".//data") else None
+            for cell in (target, gain, full)
+        ]
+        sign = text(target)[0] if numbers[0] is not None else ""
+        reaches = gain.xpath("span[@class='tag']/text()")
+        shown.append(
+            (text(name.xpath("a")[0]), {"≥": ">", "≤": "<"}.get(sign, sign), *numbers[:2],
+             reaches[0].strip() if reaches else None, numbers[2])
+        )  # fmt: skip
+    if shown != expected:
+        yield f"steps {shown}, expected {expected}"
 
 
 def differing_measures(of: Page, rows: Query, unit: str, year: int) -> Iterator[str]:
@@ -388,6 +431,7 @@ def test_another_number_would_be_seen(two_departments: Published, tmp_path: Path
         (unit, "<b>优</b>", "<b>良</b>", f"{unit}: {{"),
         (unit, ">2.10<", ">2.01<", f"{unit}: scores "),
         (unit, "扣 0.41 分", "扣 0.14 分", f"{unit}: lost "),
+        (unit, '≥ <data value="0.6840381962', '≤ <data value="0.6840381962', f"{unit}: steps "),
         (unit, "19.53%</data>", "19.35%</data>", f"{unit}: q1_progress: "),
         (unit, "111.52%</data>", "111.25%</data>", f"{unit}: q3_execution_rate: "),
         (unit, "0.1992207067", "0.1992207068", f"{unit}: no measure is 0.1992207068"),
@@ -445,12 +489,21 @@ def test_each_label_has_its_english(two_departments: Published) -> None:
 
 
 class Changed:
-    """A published database with rows of one's own, and its site."""
+    """A published database with rows of one's own, which nothing holds to its keys, and its site."""
 
     def __init__(self, published: Published, folder: Path) -> None:
         self.folder = folder / "site"
         self.database = folder / "scores.duckdb"
-        shutil.copyfile(published.warehouse / "published" / "scores.duckdb", self.database)
+        original = published.warehouse / "published" / "scores.duckdb"
+        with duckdb.connect(str(self.database)) as con:
+            con.execute(f"attach '{original}' as original (read_only)")
+            tables = "from duckdb_tables() where database_name = 'original'"
+            views = "select sql from duckdb_views() where database_name = 'original'"
+            for schema, table in con.sql(f"select schema_name, table_name {tables}").fetchall():
+                con.execute(f"create schema if not exists {schema}")
+                con.execute(f"create table {schema}.{table} as from original.{schema}.{table}")
+            for (sql,) in con.sql(f"{views} and not internal").fetchall():
+                con.execute(sql)
 
     def written(self, *changes: str) -> dict[str, Page]:
         with duckdb.connect(str(self.database)) as con:
@@ -588,9 +641,12 @@ def test_the_years_before_are_those_of_the_units_that_are_continued(
 ) -> None:
     changed = Changed(both_years, tmp_path)
     of_all = changed.written(
-        "update dim_departments set predecessors = "
-        f"[{{'unit_code': '{NANSHAN}', 'kind': 'merged'}}, {{'unit_code': '{YANTIAN}', 'kind': 'merged'}}] "
-        f"where unit_code = '{NANSHAN}' and fiscal_year = 2024"
+        *(
+            "insert into dim_unit_successions by name "
+            f"select '{NANSHAN}' as unit_code, 2024 as fiscal_year, 'merged' as succession_kind, "
+            f"'{unit}' as predecessor_unit_code"
+            for unit in (NANSHAN, YANTIAN)
+        )
     )
     totals = {
         (unit, year): fixed(total)
@@ -619,8 +675,7 @@ def test_the_years_before_are_those_of_the_units_that_are_continued(
 def test_a_year_of_an_older_version_has_no_pages(both_years: TwoYears, tmp_path: Path) -> None:
     changed = Changed(both_years, tmp_path)
     of_all = changed.written(
-        "update dim_departments set is_disclosure_exempt = null, predecessors = null "
-        "where fiscal_year = 2023"
+        "update dim_departments set is_disclosure_exempt = null where fiscal_year = 2023"
     )
     assert not any(name.startswith("2023/") for name in of_all)
     assert "jixiao run --year 2023" in of_all["index.html"].source

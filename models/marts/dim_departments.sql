@@ -12,16 +12,6 @@ exempt as (
     select distinct unit_code, fiscal_year
     from {{ ref('stg_disclosures') }}
     where status = 'exempt'
-),
-
-predecessors as (
-    select
-        unit_code,
-        fiscal_year,
-        -- In order, so that the same data gives the same list.
-        list_sort(list({'unit_code': predecessor_unit_code, 'kind': kind})) as predecessors
-    from {{ ref('stg_unit_successions') }}
-    group by unit_code, fiscal_year
 )
 
 select
@@ -33,9 +23,7 @@ select
     departments.city,
     departments.district,
     official.rubric_id as official_rubric_id,
-    exempt.unit_code is not null as is_disclosure_exempt,
-    coalesce(predecessors.predecessors, []) as predecessors
+    exempt.unit_code is not null as is_disclosure_exempt
 from departments
 left join official using (unit_code, fiscal_year)
 left join exempt using (unit_code, fiscal_year)
-left join predecessors using (unit_code, fiscal_year)

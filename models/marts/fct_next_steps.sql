@@ -50,7 +50,8 @@ linear as (
         case
             when direction = 'above' then points_possible * greatest(next_value, 0) / full_mark_at
             else points_possible * full_mark_at / next_value
-        end as next_points
+        end as next_points,
+        if(direction = 'above' and value < full_mark_at, '>=', '<=') as comparison
     from by_value
     where method = 'linear'
 ),
@@ -68,18 +69,27 @@ stepped as (
             when 'up' then ceil(round(excess / step_size, 6))
             else excess / step_size
         end as steps,
-        greatest(steps - 1, 0) as next_steps,
+        -- Steps beyond those that leave nothing cost no more; 0 points go below it.
+        case
+            when points_possible = 0 then steps
+            when step_rounding = 'proportional'
+                then least(steps, points_possible / points_per_step)
+            else least(steps, ceil(points_possible / points_per_step))
+        end as costly_steps,
+        greatest(costly_steps - 1, 0) as next_steps,
         -- Less than a whole step is none: of what is counted that is one less.
         case
             when step_rounding != 'whole' then next_steps * step_size
-            else steps * step_size - if(is_count, 1, 0)
+            else costly_steps * step_size - if(is_count, 1, 0)
         end as next_excess,
         threshold + next_excess * if(value < threshold, -1, 1) as next_value,
         if(
             points_possible = 0,
             -points_per_step * next_steps,
             greatest(points_possible - points_per_step * next_steps, 0)
-        ) as next_points
+        ) as next_points,
+        if(value < threshold, '>', '<')
+        || if(step_rounding = 'whole' and not is_count, '', '=') as comparison
     from by_value
     where method = 'step'
 ),
@@ -104,7 +114,14 @@ banded as (
             bands.upper_points is null, bands.points,
             bands.points + (bands.upper_points - bands.points)
             * (next_value - bands.lower) / (bands.upper - bands.lower)
-        ) as next_points
+        ) as next_points,
+        case
+            when next_value = bands.lower and bands.lower >= criteria.value
+                then if(bands.lower_inclusive, '>=', '>')
+            when next_value = bands.upper and bands.upper <= criteria.value
+                then if(bands.upper_inclusive, '<=', '<')
+            else if(next_value > criteria.value, '>=', '<=')
+        end as comparison
     from by_value as criteria
     inner join {{ ref('dim_bands').include(database=false) }} as bands
         using (rubric_id, criterion_code)
@@ -133,7 +150,8 @@ vetoing as (
                 and others.fiscal_year = criteria.fiscal_year
                 and others.rubric_id = criteria.rubric_id
                 and others.indicator_code = criteria.indicator_code
-        ) as next_points
+        ) as next_points,
+        '<=' as comparison
     from by_value as criteria
     where criteria.method = 'veto' and criteria.value > 0
 ),
@@ -143,7 +161,8 @@ judged as (
     select
         *,
         null as next_value,
-        points_possible as next_points
+        points_possible as next_points,
+        null as comparison
     from criteria
     where basis = 'assessed' and value is null and points_awarded < points_possible
 ),
@@ -161,6 +180,7 @@ steps as (
         value,
         points_awarded,
         cast(next_value as decimal(38, 10)) as next_value,
+        comparison,
         cast(next_points - points_awarded as decimal(38, 10)) as points_gained
     from {{ method }}
     where next_points > points_awarded
@@ -193,6 +213,7 @@ select
     steps.measure_code,
     steps.value,
     steps.next_value,
+    steps.comparison,
     abs(steps.next_value - steps.value) as gap,
     steps.points_awarded,
     steps.points_gained,

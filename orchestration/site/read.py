@@ -11,7 +11,6 @@ import duckdb
 
 from expectations.runner import PLACE
 from orchestration.plain import plain_sql
-from orchestration.site.next_step import Band
 
 Row = Any
 ByUnit = dict[str, list[Row]]
@@ -26,14 +25,6 @@ PREPARE = f"""
         plain(round(try_cast(number as decimal(28, 10)) * cast(100 as decimal(3, 0)), 2)) || '%',
         plain(number)
     );
-    create or replace temp table predecessors as
-    select unit_code, fiscal_year, unnest(predecessors, recursive := true)
-    from (
-        select d.unit_code, d.fiscal_year, [
-            {{'predecessor': p.unit_code, 'kind': p.kind}} for p in d.predecessors
-        ] as predecessors
-        from marts.dim_departments as d
-    );
 """
 YEARS = """
     with published as (
@@ -45,7 +36,7 @@ YEARS = """
         select
             fiscal_year, count(*) as departments,
             count(*) filter (is_disclosure_exempt) as exempt,
-            bool_and(is_disclosure_exempt is not null and predecessors is not null) as is_whole
+            bool_and(is_disclosure_exempt is not null) as is_whole
         from marts.dim_departments
         group by fiscal_year
     ),
@@ -322,11 +313,6 @@ CRITERIA = """
     select
         s.unit_code, s.indicator_code, s.criterion_code, s.basis, s.explanation_zh,
         plain(cast(s.points_awarded as decimal(9, 4))) as awarded,
-        -- As it counts, where there may be more to earn.
-        if(
-            s.basis = 'computed' and (s.points_awarded < s.points_possible or s.points_awarded < 0),
-            s.points_awarded, null
-        ) as short,
         f.status, f.value, shown(f.value, m.kind) as shown, plain(f.numerator) as numerator,
         plain(f.denominator) as denominator, f.unit_zh
     from marts.fct_criterion_scores as s
@@ -343,6 +329,49 @@ CRITERIA = """
             and s.measure_code = f.measure_code
     where s.fiscal_year = $year and s.unit_code between $first and $last
     order by s.unit_code, c.sort_order, s.criterion_code
+"""
+# Once for the year, as a view is worked out whole however few departments are asked for.
+NEXT_STEPS = """
+    create or replace temp table next_steps as
+    select n.*
+    from marts.fct_next_steps as n
+    inner join marts.dim_departments as u
+        on
+            n.unit_code = u.unit_code and n.fiscal_year = u.fiscal_year
+            and n.rubric_id = u.official_rubric_id
+    where n.fiscal_year = $year
+"""
+# What one step further gives, of the indicators that have lost points; what is vetoed earns nothing
+# until it is no more. Beside it, of what goes in proportion, where the full mark is.
+STEPS = """
+    select
+        n.unit_code, n.indicator_code, i.level3, m.name_zh as measure, c.standard_zh,
+        m.kind = 'ratio' as is_rate, shown(n.value, m.kind) as shown, n.value, n.comparison,
+        n.method, n.next_value, n.gap, n.points_gained,
+        if(n.is_next_grade_reached, n.next_grade, null) as reaches,
+        if(
+            n.method = 'linear' and n.value is not null,
+            nullif(coalesce(c.full_mark_at, 1), n.next_value), null
+        ) as full_mark,
+        s.points_possible - s.points_awarded as points_to_full
+    from next_steps as n
+    inner join marts.fct_criterion_scores as s
+        on
+            n.unit_code = s.unit_code and n.fiscal_year = s.fiscal_year
+            and n.rubric_id = s.rubric_id and n.criterion_code = s.criterion_code
+    inner join marts.fct_indicator_scores as o
+        on
+            n.unit_code = o.unit_code and n.fiscal_year = o.fiscal_year
+            and n.rubric_id = o.rubric_id and n.indicator_code = o.indicator_code
+    inner join marts.dim_indicators as i
+        on n.rubric_id = i.rubric_id and n.indicator_code = i.indicator_code
+    inner join marts.dim_criteria as c
+        on n.rubric_id = c.rubric_id and n.criterion_code = c.criterion_code
+    left join marts.dim_measures as m on n.measure_code = m.measure_code
+    where
+        n.unit_code between $first and $last and o.points_lost > 0
+        and (n.method = 'veto' or not coalesce(o.is_vetoed, false))
+    order by n.unit_code, n.points_gained desc, i.sort_order, c.sort_order, n.criterion_code
 """
 # Each cell once, with its uses under the official rubric as text: what reads a list of records one
 # by one takes longer than all the rest.
@@ -482,10 +511,10 @@ TREND = """
         where fiscal_year = $year and unit_code between $first and $last
         union
         select
-            c.root, coalesce(p.predecessor, c.unit_code) as unit_code,
-            c.fiscal_year - 1 as fiscal_year, p.kind
+            c.root, coalesce(p.predecessor_unit_code, c.unit_code) as unit_code,
+            c.fiscal_year - 1 as fiscal_year, p.succession_kind as kind
         from chain as c
-        left join predecessors as p
+        left join marts.dim_unit_successions as p
             on c.unit_code = p.unit_code and c.fiscal_year = p.fiscal_year
         where c.fiscal_year > (select min(fiscal_year) from marts.dim_departments)
     ),
@@ -539,15 +568,13 @@ class Rubrics:
     """What the rubrics' rows say, by code.
 
     Attributes:
-        rules: The parameters of each criterion, by rubric and criterion.
-        bands: The bands of each, in order.
+        rules: The row of each criterion, by rubric and criterion.
         grades: Grades with their lower bounds by rubric, the highest first.
         standards: The rubrics that have an indicator, by its code, with what it asks for.
         criteria: The criteria of each, by rubric and indicator.
     """
 
     rules: dict[tuple[str, str], Row]
-    bands: dict[tuple[str, str], tuple[Band, ...]]
     grades: dict[str, list[tuple[str, Decimal]]]
     standards: dict[str, list[Row]]
     criteria: dict[tuple[str, str], list[Row]]
@@ -559,20 +586,10 @@ def rubrics(con: duckdb.DuckDBPyConnection) -> Rubrics:
         con,
         """
         select
-            c.*, plain(c.points) as possible, m.name_zh as measure, m.kind
+            c.*, plain(c.points) as possible, m.name_zh as measure
         from marts.dim_criteria as c
         left join marts.dim_measures as m using (measure_code)
         order by rubric_id, indicator_code, sort_order, criterion_code
-        """,
-    )
-    bands = rows(
-        con,
-        """
-        select
-            rubric_id, criterion_code, lower, lower_inclusive, upper, upper_inclusive, points,
-            upper_points
-        from marts.dim_bands
-        order by rubric_id, criterion_code, lower nulls first, upper nulls last
         """,
     )
     grades = rows(
@@ -591,10 +608,6 @@ def rubrics(con: duckdb.DuckDBPyConnection) -> Rubrics:
     )
     return Rubrics(
         rules={(c.rubric_id, c.criterion_code): c for c in criteria},
-        bands={
-            key: tuple(Band(*band[2:]) for band in group)
-            for key, group in groupby(bands, key=lambda band: (band[0], band[1]))
-        },
         grades={
             rubric: [(grade.grade, grade.lower) for grade in group]
             for rubric, group in groupby(grades, key=lambda grade: grade[0])
@@ -614,6 +627,7 @@ class Chunk:
     units: list[Row]
     scores: ByUnit
     criteria: ByUnit
+    steps: ByUnit
     cells: ByUnit
     reconciled: ByUnit
     findings: ByUnit
@@ -633,6 +647,7 @@ def chunks(
         measures: The measures whose values by month are shown.
         size: How many at a time.
     """
+    con.execute(NEXT_STEPS, {"year": year})
     after = ""
     listed = list(measures)
     while units := rows(con, UNITS, year=year, after=after, chunk=size):
@@ -644,8 +659,8 @@ def chunks(
             return by_unit(rows(con, query, year=year, first=first, last=last, measures=listed))
 
         yield Chunk(
-            units, of(SCORES), of(CRITERIA), of(CELLS), of(RECONCILED), of(FINDINGS), of(BY_MONTH),
-            of(TREND), of(OTHERS),
+            units, of(SCORES), of(CRITERIA), of(STEPS), of(CELLS), of(RECONCILED), of(FINDINGS),
+            of(BY_MONTH), of(TREND), of(OTHERS),
         )  # fmt: skip
         if len(units) < size:
             return

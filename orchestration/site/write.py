@@ -23,7 +23,6 @@ from orchestration.landing.contract import landing_contract
 from orchestration.plain import plain as as_written
 from orchestration.site import read, vega
 from orchestration.site.names import page
-from orchestration.site.next_step import NextStep, Rule, next_step
 from orchestration.site.read import Chunk, Row, Rubrics
 
 TEMPLATES = Path(__file__).parent / "pages"
@@ -329,7 +328,7 @@ def _unit(
         "findings": findings,
         "loose": loose,
         "next_grade": _next_grade(unit, rubrics) if is_scored else None,
-        "steps": list(_steps(indicators, rubrics)) if is_scored else [],
+        "steps": list(_steps(chunk.steps.get(code, []))) if is_scored else [],
         **_months(months, by_month),
         "reconciled": reconciled,
         "mismatches": [r for r in reconciled if r.verdict == "mismatch"],
@@ -437,40 +436,39 @@ def _next_grade(unit: Row, rubrics: Rubrics) -> SimpleNamespace | None:
     return above[-1] if above else None
 
 
-def _steps(indicators: list[SimpleNamespace], rubrics: Rubrics) -> Iterator[SimpleNamespace]:
-    """What would earn more, of each criterion that its value costs points; the most first."""
-    found: list[tuple[NextStep, str, str, str, bool]] = []
-    for i in indicators:
-        if not i.lost or i.is_vetoed:
-            continue
-        for c, rule in i.criteria:
-            if c.short is None or c.value is None or rule is GONE:
-                continue
-            if step := next_step(_rule(rule, rubrics), c.value, c.short):
-                told = rule.measure or c.criterion_code
-                found.append((step, i.code, told, c.shown, rule.kind == "ratio"))
-    for step, code, measure, shown, is_rate in sorted(found, key=lambda each: -each[0].gain):
+def _steps(steps: list[Row]) -> Iterator[SimpleNamespace]:
+    """What one step further gives, as the page says it."""
+    for s in steps:
+        distance = 100 * s.gap if s.is_rate and s.gap is not None else s.gap
+        is_bound = s.method != "linear" or s.full_mark is None
+        sign = None if s.full_mark is None else ">=" if s.full_mark > s.value else "<="
         yield SimpleNamespace(
-            code=code, measure=measure, value=shown, sign=step.sign, is_rate=is_rate,
-            target=f"{as_written(100 * step.target)}%" if is_rate else as_written(step.target),
-            distance=as_written(_visible(100 * step.distance if is_rate else step.distance)),
-            gain=as_written(_visible(step.gain)),
+            s=s, name=s.measure or s.level3, standard=None if s.measure else s.standard_zh,
+            target=_target(s.next_value, s.comparison, is_rate=s.is_rate, is_bound=is_bound),
+            distance=DASH if distance is None else as_written(_visible(distance)),
+            gain=as_written(_visible(s.points_gained)),
+            full=_target(s.full_mark, sign, is_rate=s.is_rate, is_bound=True),
+            full_gain=as_written(_visible(s.points_to_full)),
         )  # fmt: skip
 
 
+def _target(
+    value: Decimal | None, comparison: str | None, *, is_rate: bool, is_bound: bool
+) -> Markup | None:
+    """A value to reach with how it is to be compared, and exactly for programs; none for none."""
+    if value is None or comparison is None:
+        return None
+    told = 100 * value if is_rate else value
+    # A bound of the rubric as it is; what is a step from a value is rounded as the value is.
+    text = as_written(told if is_bound and told == _rounded(told, 4) else _rounded(told, 2))
+    sign = comparison.replace(">=", "≥").replace("<=", "≤")
+    percents = "%" if is_rate else ""
+    return Markup('{} <data value="{}">{}{}</data>').format(sign, value, text, percents)
+
+
 def _visible(number: Decimal) -> Decimal:
-    """A number with two decimals; one that would then be nothing with those that it has."""
-    return _rounded(number, 2) or number
-
-
-def _rule(row: Row, rubrics: Rubrics) -> Rule:
-    return Rule(
-        method=row.method, points=row.points, full_mark_at=row.full_mark_at,
-        over_target=row.over_target, threshold=row.threshold, direction=row.direction,
-        step_size=row.step_size, points_per_step=row.points_per_step,
-        step_rounding=row.step_rounding,
-        bands=rubrics.bands.get((row.rubric_id, row.criterion_code), ()),
-    )  # fmt: skip
+    """A number with two decimals; with four, or all, where it would be nothing else."""
+    return _rounded(number, 2) or _rounded(number, 4) or number
 
 
 def _months(months: list[Row], by_month: dict[str, Row]) -> dict[str, Any]:
