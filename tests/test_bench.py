@@ -35,7 +35,7 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
         generate(landing, 12, (2024,), payments=24, defects=0.4, seed=7)
         assert build(landing, folder / "warehouse") == {2023: [], 2024: []}
 
-    return City(once(tmp_path_factory, "city", make))
+    return City(once(tmp_path_factory, "measured_city", make))
 
 
 def held(city: City, scores: Path) -> Comparison:

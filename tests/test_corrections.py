@@ -387,7 +387,13 @@ def test_a_corrected_delivery_gives_the_same_marts(
     published = Published(tmp_path / "warehouse")
     assert build(tmp_path / "landing", published.warehouse) == {2023: []}
     found, expected = published.tables(), two_departments.tables()
-    del found["fct_evidence_cells"], expected["fct_evidence_cells"]
+    for tables, of in ((found, published), (expected, two_departments)):
+        del tables["fct_evidence_cells"]
+        # They say which file a row is from, and the files differ.
+        for name in ("fct_tasks", "fct_performance_targets"):
+            tables[name] = of.rows(
+                f"select * exclude (source_sha256, load_id) from {name} order by all"
+            )
     assert found == expected
     counted = (
         "select unit_code, rubric_id, criterion_code, measure_code, role, table_name, record_key, "
