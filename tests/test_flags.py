@@ -102,7 +102,7 @@ def test_dbt_sees_none_of_its_variables(monkeypatch: pytest.MonkeyPatch, tmp_pat
     ("flags", "said"),
     [
         (["--empty"], "departments_complete: 2023 440305-gxj dim_departments：已载入而未发布"),
-        (["--exclude", "fct_deductions"], "is not published: dbt did not build fct_deductions"),
+        (["--exclude", "obt_scorecard"], "is not published: dbt did not build obt_scorecard"),
     ],
 )
 def test_less_than_the_whole_is_not_published(
