@@ -50,7 +50,7 @@ class Rule:
         severity: `critical` blocks the department, or publishing for a rule on marts; `warning`
             is shown.
         holds: What must hold.
-        holds_zh: The same in Chinese.
+        holds_zh: The same in Chinese; none of a rule of one's own that does not say it.
         query: SQL for the records that violate it, with `{batch}` for the rows of its own table.
         message_zh: What a person is told, values by name in braces.
         message_en: The same in English.
@@ -67,7 +67,7 @@ class Rule:
     asset: str
     severity: Literal["critical", "warning"]
     holds: str
-    holds_zh: str
+    holds_zh: str | None
     query: str
     message_zh: str
     message_en: str
@@ -106,6 +106,7 @@ def _rule(entry: dict[str, Any], environment: Environment) -> Rule:
     rendered = {
         name: environment.from_string(entry[name]).render(values)
         for name in ("holds", "holds_zh", "query")
+        if name in entry
     }
     table = entry["asset"].replace("/", ".")
     query = re.sub(rf"\b{re.escape(table)}\b", "batch", rendered["query"])
@@ -119,7 +120,8 @@ def _rule(entry: dict[str, Any], environment: Environment) -> Rule:
         for each in entry.get("expectations", ())
     )
     query = f"{BATCH} select * from ({query}){where}"
-    return Rule(**{**entry, **rendered, "query": query, "expectations": expectations})
+    optional = {"holds_zh": None}
+    return Rule(**{**optional, **entry, **rendered, "query": query, "expectations": expectations})
 
 
 def _environment(entries: list[dict[str, Any]]) -> Environment:

@@ -312,7 +312,7 @@ SCORES = """
 CRITERIA = """
     select
         s.unit_code, s.indicator_code, s.criterion_code, s.basis, s.explanation_zh,
-        plain(cast(s.points_awarded as decimal(9, 4))) as awarded,
+        plain(cast(s.points_awarded as decimal(38, 4))) as awarded,
         f.status, f.value, shown(f.value, m.kind) as shown, plain(f.numerator) as numerator,
         plain(f.denominator) as denominator, f.unit_zh
     from marts.fct_criterion_scores as s
