@@ -102,6 +102,13 @@ _warehouse = click.option(
     metavar="DIR",
     help="The warehouse.  [default: JIXIAO_WAREHOUSE, else warehouse]",
 )
+_units = click.option(
+    "--unit",
+    "units",
+    multiple=True,
+    metavar="U",
+    help="A unit code, or a part of the unit's name; may be repeated.  [default: all]",
+)
 _years_to_load = click.option(
     "--year",
     "years",
@@ -323,13 +330,7 @@ def rubric(name: str, shape: str) -> int:
 
 @jixiao.command("what-if")
 @click.option("--rubric", required=True, metavar="R", help="A rubric of the seeds.")
-@click.option(
-    "--unit",
-    "units",
-    multiple=True,
-    metavar="U",
-    help="A unit code, or a part of the unit's name; may be repeated.  [default: all]",
-)
+@_units
 @click.option(
     "--year",
     type=_FiscalYear(),
@@ -378,14 +379,7 @@ def what_if(
 @click.option(
     "--year", type=_FiscalYear(), required=True, metavar="Y", help="A published fiscal year."
 )
-@click.option(
-    "--unit",
-    "units",
-    multiple=True,
-    metavar="UNIT",
-    help="A unit code, or a part of the unit's name; may be repeated.  [default: every department "
-    "of the year]",
-)
+@_units
 @click.option(
     "--out",
     type=click.Path(readable=False, path_type=Path),
