@@ -88,7 +88,7 @@ cells as (
 faults as (
     select
         seed_row,
-        ' column ' || column_name || ': found ' || coalesce(''''' || found || ''''', 'nothing')
+        ' column ' || column_name || ': found ' || coalesce('''' || found || '''', 'nothing')
         || ', expected ' || expected || '; correct the cell' as fault
     from cells
     where not coalesce(is_valid, false)
