@@ -91,7 +91,7 @@ def _dagster_severity(rule: Rule) -> dg.AssetCheckSeverity:
 def _published(
     context: dg.AssetExecutionContext, build: Build, folder: Path, head: str
 ) -> Iterator[Any]:
-    found = summary.read(build.of.root, [build.year])
+    found = summary.read(build.of.database, [build.year])
     reasons = summary.first(found.reasons, "marts.fct_evaluations, status_reason")
     for line in found.lines():
         context.log.info(line)
