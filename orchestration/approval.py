@@ -96,5 +96,4 @@ def publish(warehouse: Path, wanted: str, by: str) -> int:
             ledger.approve(con, run_id, by)
             ((year,),) = con.execute("select fiscal_year from audit.run_years").fetchall()
         of.publish(run_id)
-        preview.unlink()
     return int(year)

@@ -173,13 +173,34 @@ def run(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool, pr
     for reasons in outcomes.values():
         for reason in reasons:
             print(reason, file=sys.stderr)
+    _alert(Warehouse(warehouse).database, outcomes)
     if len(published) < len(wanted):
         return REFUSED
     return WITH_GAPS if strict and has_gaps else PUBLISHED
 
 
+def _alert(database: Path, outcomes: dict[int, list[str]]) -> None:
+    """Tell the webhook what is left to do; whoever reads the output has just been told."""
+    from orchestration.alerts import topics, webhook
+    from orchestration.alerts.tell import Topic, tell
+
+    if not webhook.is_wanted():
+        return
+    of_years: list[Topic] = []
+    for year, reasons in outcomes.items():
+        if reasons:
+            lines = [reason.removeprefix(f"{year} refused: ") for reason in reasons]
+            of_years.append(topics.refused(database, year, lines))
+        else:
+            of_years += topics.published(database, year)
+    tell(database.parent.parent, list({topic.key: topic for topic in of_years}.values()), log=False)
+
+
 def _require_writable() -> None:
-    """See that what a run is to note elsewhere can be noted."""
+    """See that what a run is to note elsewhere can be noted, and told."""
+    from orchestration.alerts import webhook
+
+    webhook.check()
     for variable, what in (
         ("JIXIAO_OPENLINEAGE_FILE", "OpenLineage events"),
         (chain.HEADS_FILE, "the heads of publications"),
