@@ -98,7 +98,7 @@ def write(landing: Path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Published:
+def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
     """The open year, built once; not to be changed."""
     from orchestration.graph.run import run
 
@@ -108,8 +108,8 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> Published:
     return Published(warehouse)
 
 
-def test_each_subject_has_its_light_and_nothing_missing_is_a_number(city: Published) -> None:
-    assert [tuple(map(str, row)) for row in city.rows(LIGHTS)] == [
+def test_each_subject_has_its_light_and_nothing_missing_is_a_number(published: Published) -> None:
+    assert [tuple(map(str, row)) for row in published.rows(LIGHTS)] == [
         ("blocked", "department", "blocked", "withheld", "calendar", "7", "0.7142857143"),
         # 280 + 300 − 20 of 1,200 by July, the payment of August apart: on the bound.
         ("ledger", "department", "ledger", "yellow", "calendar", "7", "0.8000000000"),
@@ -132,7 +132,7 @@ def test_each_subject_has_its_light_and_nothing_missing_is_a_number(city: Publis
         ("summary", "project", "c", "red", "calendar", "7", "0.7714285714"),
         ("summary", "project", "d", "not_comparable", "None", "7", "None"),
     ]
-    assert city.rows(
+    assert published.rows(
         """
         select count(*) from fct_midyear_monitoring
         where light = 'not_delivered' and coalesce(
@@ -143,9 +143,9 @@ def test_each_subject_has_its_light_and_nothing_missing_is_a_number(city: Publis
     ) == [(0,)]
 
 
-def test_every_number_can_be_worked_out_again_from_those_beside_it(city: Published) -> None:
+def test_every_number_can_be_worked_out_again_from_those_beside_it(published: Published) -> None:
     """By floating point, apart from the warehouse's own division, and the light by its band."""
-    found = city.rows(
+    found = published.rows(
         """
         select
             subject_code, light, held_against, as_of_month, budget_yuan, executed_yuan,
@@ -178,8 +178,8 @@ def test_every_number_can_be_worked_out_again_from_those_beside_it(city: Publish
         assert (light, against, lower, upper) in BANDS or light == "withheld", code
 
 
-def test_each_says_why_and_where_it_was_delivered(city: Published) -> None:
-    told = dict(city.rows("select subject_code, explanation_zh from fct_midyear_monitoring"))
+def test_each_says_why_and_where_it_was_delivered(published: Published) -> None:
+    told = dict(published.rows("select subject_code, explanation_zh from fct_midyear_monitoring"))
     assert told["a"] == (
         "明细项目：截至 7 月执行 280 元，为预算 600 元的 46.67%，序时进度 58.33%，"
         "执行进度为序时进度的 80%，80%（含）至 100%（不含）的为黄灯"
@@ -187,7 +187,7 @@ def test_each_says_why_and_where_it_was_delivered(city: Published) -> None:
     assert told["3"] == "会议费：截至 7 月为 12.5 万元，超过上限 10 万元，超出 25%：红灯"
     assert told["nothing"] == "空白局：未报送截至 7 月的执行数"
     assert told["blocked"].endswith("执行进度为序时进度的 71.43%；数据规则未通过，暂不判定")
-    places = city.rows(
+    places = published.rows(
         """
         select
             subject_code, table_name, record_key, column_name, budget_record_key, lines_count,
@@ -207,21 +207,21 @@ def test_each_says_why_and_where_it_was_delivered(city: Published) -> None:
 
 
 def test_a_year_that_is_not_over_is_not_final_wherever_it_shows(
-    city: Published, two_departments: Published, tmp_path: Path
+    published: Published, two_departments: Published, tmp_path: Path
 ) -> None:
     final = "select distinct is_final from {} where is_final is distinct from {}"
     for mart in ("fct_evaluations", "obt_scorecard"):
-        assert city.rows(final.format(mart, "true")) == [(False,)]
+        assert published.rows(final.format(mart, "true")) == [(False,)]
         assert two_departments.rows(final.format(mart, "false")) == [(True,)]
 
-    database = city.warehouse / "published" / "scores.duckdb"
+    database = published.warehouse / "published" / "scores.duckdb"
     report = list(summary.read(database, [YEAR]).lines())
     assert "2026 未决算：年度未结束，年中数据，非最终结果 (the year is not over: not final)" in report
     closed = two_departments.warehouse / "published" / "scores.duckdb"
     assert not any("未决算" in line for line in summary.read(closed, [2023]).lines())
 
     for of, year, unit, is_open in (
-        (city, YEAR, "month", True), (two_departments, 2023, "440305-gxj", False)
+        (published, YEAR, "month", True), (two_departments, 2023, "440305-gxj", False)
     ):  # fmt: skip
         found = explain(of.warehouse, unit, None, year, None)
         assert (NOT_FINAL in notes_text(found)) is is_open
@@ -230,14 +230,14 @@ def test_a_year_that_is_not_over_is_not_final_wherever_it_shows(
                  site / str(year) / "units" / f"{unit}.html",
                  site / str(year) / "indicators" / "budget_execution.html"]  # fmt: skip
         assert [("未决算" in page.read_text("utf-8")) for page in pages] == [is_open] * 4
-        published = report_read.read(of.warehouse, year, [unit])
-        for form in forms(published.departments[0], published):
+        read_year = report_read.read(of.warehouse, year, [unit])
+        for form in forms(read_year.departments[0], read_year):
             lines = [part.text for part in form.parts if isinstance(part, Line)]
             assert (f"{NOT_FINAL}。" in lines) is is_open
 
 
-def test_a_page_shows_lights_with_words_and_nothing_from_files_as_markup(city: Published) -> None:
-    pages = city.warehouse / "published" / "site" / str(YEAR)
+def test_a_page_shows_lights_with_words_and_nothing_from_files_as_markup(published: Published) -> None:
+    pages = published.warehouse / "published" / "site" / str(YEAR)
     page = (pages / "units" / "month.html").read_text("utf-8")
     assert re.findall(r'<span class="mark (\w+)">. <span class=t>(绿灯|黄灯|红灯)', page) == [
         ("holds", "绿灯"), *[("critical", "红灯")] * 4, *[("warning", "黄灯")] * 2,
