@@ -5,7 +5,7 @@ from functools import cache
 
 from orchestration.project import SEEDS_DIR
 
-# What is said of an evaluation of a year that was not over when it was made (is_final of the marts).
+# What is said of an evaluation where is_final of the marts is false.
 NOT_FINAL = "未决算：年度未结束，以下为年中数据，非最终结果"
 
 

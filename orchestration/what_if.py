@@ -79,8 +79,8 @@ class Comparison:
     """What departments of a year would come to under a rubric.
 
     Attributes:
-        is_final: Whether the year was over when it was evaluated; null where nobody was, or an older
-            version did it.
+        is_final: Whether the year was over when it was evaluated; null where nobody was, or by an
+            older version.
         changed: What has changed since the year was published, and may count in the difference.
     """
 

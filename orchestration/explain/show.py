@@ -268,9 +268,7 @@ def run_text(run: Run | None) -> str:
 
 
 def notes_text(evaluation: Evaluation) -> list[str]:
-    """What is to be known of a total: whether it is final, why there is none, how it differs from the
-    printed one, and what its points rest on.
-    """
+    """Whether a total is final or why there is none, how it differs from what is printed, its bases."""
     e = evaluation
     bases = ["computed", "assessed", "default", "missing"]
     bases += ["excluded"] if e.points_excluded else []

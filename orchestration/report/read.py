@@ -91,8 +91,8 @@ class Department:
 
     Attributes:
         rubric: None where none is official for it.
-        is_final: Whether the year was over when it was evaluated; null where nobody was, or an older
-            version did it.
+        is_final: Whether the year was over when it was evaluated; null where nobody was, or by an
+            older version.
         published_at: When, in UTC; with `run_id`, the run that did it.
     """
 

@@ -269,7 +269,8 @@ MONITORED = """
     select
         unit_code, subject_type, subject_code, subject_name, light, explanation_zh,
         monitored_month, as_of_month, progress, calendar_share,
-        shown(progress, 'ratio') as progress_shown, shown(calendar_share, 'ratio') as calendar_shown,
+        shown(progress, 'ratio') as progress_shown,
+        shown(calendar_share, 'ratio') as calendar_shown,
         coalesce(source_file || ':' || source_row, source_file) as place, lines_count
     from marts.fct_midyear_monitoring
     where fiscal_year = $year and unit_code between $first and $last

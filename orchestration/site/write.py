@@ -195,8 +195,8 @@ def _environment() -> Environment:
         codes=SimpleNamespace(
             evaluation=labels("fct_evaluations.status"), severity=labels("severity"),
             unit_type=labels("unit_type"), item=labels("item_type"), basis=labels("basis"),
-            method=labels("method"), kind=labels("unit_successions.kind"), light=labels("light"),
-            subject=labels("subject_type"),
+            method=labels("method"), kind=labels("unit_successions.kind"), 
+            light=labels("light"), subject=labels("subject_type"),
         ),
     )  # fmt: skip
     return environment
