@@ -48,6 +48,7 @@ def would_have_gaps(landing_dir: Path, warehouse: Path, years: list[int]) -> tup
     # Slow to import.
     from orchestration.graph.run import run
     from orchestration.publication import summary
+    from orchestration.publication.folder import Warehouse
 
     log = logging.getLogger("jixiao")
     with tempfile.TemporaryDirectory(prefix="jixiao-check-") as folder:
@@ -60,7 +61,7 @@ def would_have_gaps(landing_dir: Path, warehouse: Path, years: list[int]) -> tup
         finally:
             log.propagate = True
         published = [year for year, reasons in outcomes.items() if not reasons]
-        has_gaps = summary.show(scratch, published) if published else False
+        has_gaps = summary.show(Warehouse(scratch).database, published) if published else False
     return [reason for reasons in outcomes.values() for reason in reasons], has_gaps
 
 

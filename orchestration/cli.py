@@ -132,29 +132,26 @@ def jixiao() -> None:
 @click.option(
     "--strict", is_flag=True, help="Exit with 3 where an evaluation is blocked or incomplete."
 )
-def run(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool) -> int:
+@click.option(
+    "--preview",
+    is_flag=True,
+    help="Build and check one year, publish nothing and say what would change.",
+)
+def run(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool, preview: bool) -> int:
     """Load, check, score and publish.
 
-    Years are built one after the other. One that is refused leaves the others published.
+    Years are built one after the other. One that is refused leaves the others published. What is
+    published already is not published again.
     """
     _tell_progress()
     wanted = _of_landing(landing, years)
+    if preview:
+        return _preview(landing, warehouse, wanted, strict)
     from orchestration.publication.folder import Warehouse
 
     dagster_home()
     Warehouse(warehouse).prepare()
-    for variable, what in (
-        ("JIXIAO_OPENLINEAGE_FILE", "OpenLineage events"),
-        (chain.HEADS_FILE, "the heads of publications"),
-    ):
-        path = os.environ.get(variable)
-        try:
-            if path:
-                Path(path).open("a").close()
-        except OSError as error:
-            raise WrongSurroundings(
-                f"{path}: no file to write {what} to ({error.strerror}); correct {variable}"
-            ) from None
+    _require_writable()
     logger = logging.getLogger("jixiao")
     logger.info("jixiao: %s from %s", ", ".join(map(str, wanted)), landing)
     # The engines take seconds to import, so only once the command is known to be sound.
@@ -167,17 +164,139 @@ def run(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool) ->
     except KeyboardInterrupt:
         return _told("interrupted; what was published stays", INTERRUPTED)
     logger.info("%-21s %5.1f s  in all", "jixiao: done", time.monotonic() - STARTED)
+    logger.info("%-21s %d publications, %.1f MB", "jixiao: kept", *Warehouse(warehouse).kept())
     published = [year for year, reasons in outcomes.items() if not reasons]
-    has_gaps = summary.show(warehouse, published) if published else False
+    has_gaps = summary.show(Warehouse(warehouse).database, published) if published else False
     if published:
         for line in summary.kept(warehouse, landing):
             print(line)
     for reasons in outcomes.values():
         for reason in reasons:
             print(reason, file=sys.stderr)
+    _alert(Warehouse(warehouse).database, outcomes)
     if len(published) < len(wanted):
         return REFUSED
     return WITH_GAPS if strict and has_gaps else PUBLISHED
+
+
+def _alert(database: Path, outcomes: dict[int, list[str]]) -> None:
+    """Tell the webhook what is left to do; whoever reads the output has just been told."""
+    from orchestration.alerts import topics, webhook
+    from orchestration.alerts.tell import Topic, tell
+
+    if not webhook.is_wanted():
+        return
+    of_years: list[Topic] = []
+    for year, reasons in outcomes.items():
+        if reasons:
+            lines = [reason.removeprefix(f"{year} refused: ") for reason in reasons]
+            of_years.append(topics.refused(database, year, lines))
+        else:
+            of_years += topics.published(database, year)
+    tell(database.parent.parent, list({topic.key: topic for topic in of_years}.values()), log=False)
+
+
+def _require_writable() -> None:
+    """See that what a run is to note elsewhere can be noted, and told."""
+    from orchestration.alerts import webhook
+
+    webhook.check()
+    for variable, what in (
+        ("JIXIAO_OPENLINEAGE_FILE", "OpenLineage events"),
+        (chain.HEADS_FILE, "the heads of publications"),
+    ):
+        path = os.environ.get(variable)
+        try:
+            if path:
+                Path(path).open("a").close()
+        except OSError as error:
+            raise WrongSurroundings(
+                f"{path}: no file to write {what} to ({error.strerror}); correct {variable}"
+            ) from None
+
+
+def _preview(landing: Path, warehouse: Path, years: list[int], strict: bool) -> int:
+    """Build a year without publishing it, and print what would change."""
+    if len(years) != 1:
+        listed = ", ".join(map(str, years))
+        raise WrongSurroundings(
+            f"--preview is of one year, as the next is built on what it publishes; {landing} has "
+            f"{listed}: say which by --year"
+        )
+    _tell_nobody()
+    from orchestration.publication.folder import Warehouse
+
+    of = Warehouse(warehouse)
+    of.prepare()
+    from orchestration import approval
+    from orchestration.graph.run import run as build
+    from orchestration.publication import summary
+
+    (reasons,) = build(landing, warehouse, years, "jixiao run --preview", is_preview=True).values()
+    for reason in reasons:
+        print(reason, file=sys.stderr)
+    if reasons:
+        return REFUSED
+    (run_id, path), *_ = (
+        (run_id, path)
+        for run_id, path in of.previews().items()
+        if path.stem.startswith(f"{years[0]}-")
+    )
+    has_gaps = summary.show(path, years)
+    for line in summary.first(approval.changes(path), f"marts.fct_evaluation_history of {path}"):
+        print(line)
+    print(f"not published; jixiao publish {run_id[:8]} publishes exactly this")
+    return WITH_GAPS if strict and has_gaps else PUBLISHED
+
+
+@jixiao.command()
+@click.argument("run_id", metavar="RUN")
+@_warehouse
+def publish(run_id: str, warehouse: Path) -> int:
+    """Publish a preview, exactly as it was built.
+
+    RUN is the run that jixiao run --preview has told, or how it begins. It is refused where the
+    files, the seeds, the code or what is published are no longer those that it was built from.
+    """
+    _tell_progress()
+    from orchestration import approval
+    from orchestration.faults import Refused
+    from orchestration.graph.build import user
+    from orchestration.publication import summary
+    from orchestration.publication.folder import Warehouse
+
+    try:
+        year = approval.publish(warehouse, run_id, user())
+    except Refused as refused:
+        for reason in refused.reasons:
+            print(f"refused: {reason}", file=sys.stderr)
+        return REFUSED
+    of = Warehouse(warehouse)
+    summary.show(of.database, [year])
+    print(f"{year} is published in {of.published}, head {chain.head(of.published)}")
+    return PUBLISHED
+
+
+@jixiao.command()
+@_warehouse
+def rollback(warehouse: Path) -> int:
+    """Publish again what was published before.
+
+    The ledger and the history tell it. Once more goes back one further, as far as publications are
+    kept.
+    """
+    _tell_progress()
+    from orchestration.graph.build import user
+    from orchestration.publication.folder import Warehouse
+    from orchestration.publication.rollback import roll_back
+
+    of = Warehouse(warehouse.resolve())
+    with of.building(say=logging.getLogger("jixiao").info):
+        restored = roll_back(of, user(), "jixiao rollback")
+    for year in restored.years:
+        print(f"{year} is as {restored.restored} published it; {restored.undone} is undone")
+    print(f"published in {of.published}, head {chain.head(of.published)}")
+    return PUBLISHED
 
 
 @jixiao.command()

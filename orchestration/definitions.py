@@ -13,7 +13,8 @@ from dagster_dbt.asset_utils import build_dbt_specs
 from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from expectations.rules import STAGES, Rule, rules
-from orchestration import dbt
+from orchestration import automation, dbt
+from orchestration.automation import PUBLISHED
 from orchestration.faults import Refused
 from orchestration.graph import steps
 from orchestration.graph.build import FIRST_YEAR, JOB, Build, Launched, Settings
@@ -28,7 +29,6 @@ YEARS = dg.TimeWindowPartitionsDefinition(
     start=str(FIRST_YEAR), fmt="%Y", cron_schedule="0 0 1 1 *", end_offset=2
 )
 EVALUATIONS = dg.AssetKey(["marts", "fct_evaluations"])
-PUBLISHED = dg.AssetKey("published")
 COMPLETE = "evaluations_complete"
 # Who answers for what is delivered, and for what is made of it.
 BUREAUS, ENGINEERS = "team:bureaus", "team:data_engineers"
@@ -91,7 +91,7 @@ def _dagster_severity(rule: Rule) -> dg.AssetCheckSeverity:
 def _published(
     context: dg.AssetExecutionContext, build: Build, folder: Path, head: str
 ) -> Iterator[Any]:
-    found = summary.read(build.of.root, [build.year])
+    found = summary.read(build.of.database, [build.year])
     reasons = summary.first(found.reasons, "marts.fct_evaluations, status_reason")
     for line in found.lines():
         context.log.info(line)
@@ -265,18 +265,6 @@ class _EventLog(logging.Handler):
         self._log.log(record.levelno, record.getMessage())
 
 
-@dg.schedule(
-    job_name=JOB,
-    cron_schedule="0 2 1 3 *",
-    execution_timezone="Asia/Shanghai",
-    default_status=dg.DefaultScheduleStatus.RUNNING,
-)
-def after_the_year(context: dg.ScheduleEvaluationContext) -> dg.RunRequest:
-    """On 1 March, when the final accounts of the year before are in."""
-    year = str(context.scheduled_execution_time.year - 1)
-    return dg.RunRequest(run_key=year, partition_key=year)
-
-
 def build_definitions(
     landing_dir: str,
     warehouse_dir: str,
@@ -289,23 +277,19 @@ def build_definitions(
         warehouse_dir: Where the warehouse is built and published.
         command: The command that launches its runs, as the ledger has it; none where Dagster does.
     """
-    fiscal_year = _fiscal_year(
-        Settings(
-            landing=Path(landing_dir).absolute(),
-            warehouse=Path(warehouse_dir).absolute(),
-            command=command,
-        )
+    landing, root = Path(landing_dir).absolute(), Path(warehouse_dir).absolute()
+    fiscal_year = _fiscal_year(Settings(landing=landing, warehouse=root, command=command))
+    job = dg.define_asset_job(
+        JOB,
+        selection=dg.AssetSelection.assets(fiscal_year),
+        description="部门整体绩效评价: load, check, score and publish a fiscal year.",
     )
     return dg.Definitions(
         assets=[fiscal_year],
-        jobs=[
-            dg.define_asset_job(
-                JOB,
-                selection=dg.AssetSelection.assets(fiscal_year),
-                description="部门整体绩效评价: load, check, score and publish a fiscal year.",
-            )
-        ],
-        schedules=[after_the_year],
+        asset_checks=[automation.up_to_date(root)],
+        jobs=[job],
+        schedules=automation.schedules(landing, root),
+        sensors=automation.sensors(landing, root),
         # DuckDB lets one process write.
         executor=dg.in_process_executor,
     )

@@ -132,7 +132,14 @@ def note_reads(con: duckdb.DuckDBPyConnection) -> None:
 
         select
             reads.run_id, reads.fiscal_year, reads.read_year,
-            arg_max(read.run_id, coalesce(read.published_at, 'infinity')) as read_run_id
+            -- Of a year that was withdrawn nothing is there to read.
+            nullif(
+                arg_max(
+                    if(read.outcome = 'withdrawn', '', read.run_id),
+                    coalesce(read.published_at, 'infinity')
+                ),
+                ''
+            ) as read_run_id
         from reads
         left join audit.runs as read
             on reads.read_year = read.fiscal_year
@@ -257,7 +264,10 @@ def end_run(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         """
         update audit.runs
         set
-            published_at = now(),
+            -- A clock that was turned back turns no order around.
+            published_at = (
+                select greatest(now(), max(published_at) + interval 1 microsecond) from audit.runs
+            ),
             outcome = if(
                 exists (
                     from marts.fct_evaluations as e
@@ -275,16 +285,36 @@ def end_run(con: duckdb.DuckDBPyConnection, run_id: str) -> None:
         """,
         [run_id],
     )
+    mark_current(con)
+    for table in _tables(con, "previous"):
+        con.execute(f"delete from previous.{table}")
+
+
+def mark_current(con: duckdb.DuckDBPyConnection) -> None:
+    """Say of each run whether the published rows of its year are its.
+
+    Args:
+        con: A connection to a database that has audit.runs.
+    """
     con.execute(
         """
         update audit.runs
-        set is_current = (run_id, fiscal_year) in (
+        set is_current = outcome is distinct from 'withdrawn' and (run_id, fiscal_year) in (
             select (arg_max(run_id, published_at), fiscal_year) from audit.runs group by fiscal_year
         )
         """
     )
-    for table in _tables(con, "previous"):
-        con.execute(f"delete from previous.{table}")
+
+
+def approve(con: duckdb.DuckDBPyConnection, run_id: str, by: str) -> None:
+    """Note who has approved a preview.
+
+    Args:
+        con: A connection to the preview.
+        run_id: Its run.
+        by: Who has.
+    """
+    con.execute("update audit.runs set approved_by = ? where run_id = ?", [by, run_id])
 
 
 def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
@@ -299,8 +329,11 @@ def outdated(con: duckdb.DuckDBPyConnection) -> list[str]:
     rows = con.execute(
         """
         with latest as (
-            from audit.runs
-            qualify row_number() over (partition by fiscal_year order by published_at desc) = 1
+            from (
+                from audit.runs
+                qualify row_number() over (partition by fiscal_year order by published_at desc) = 1
+            )
+            where outcome is distinct from 'withdrawn'
         )
 
         select

@@ -17,6 +17,8 @@ from orchestration.publication import chain, keys
 logger = logging.getLogger("jixiao")
 
 SHOWN_ROWS = 3
+# What a ledger has of a run since its inputs are recorded.
+RECORDED = {"outcome", "code_sha256", "seeds", "packages", "launched_how"}
 # Of the scorecard site, which has one for every department.
 SHOWN_PAGES = 10
 # What a run says of itself, and can be no other when it is built again.
@@ -99,6 +101,29 @@ def differences(
         return [*sealed, f"nothing more can be compared: {in_a_line(error)}"]
 
 
+def changed_inputs(build: Path) -> list[str]:
+    """Say which inputs of a build are not as they were: files, seeds, code and packages.
+
+    Args:
+        build: The build's warehouse file.
+
+    Returns:
+        A line for each.
+    """
+    with duckdb.connect() as con:
+        duck.attach(con, build, "ledger")
+        runs = _runs(con, "select run_id, fiscal_year from ledger.audit.run_years")
+        ((root,),) = con.execute(
+            "select landing_root from ledger.audit.runs semi join ledger.audit.run_years "
+            "using (run_id, fiscal_year)"
+        ).fetchall()
+        return [
+            line
+            for run in runs
+            for line in (*_changed_files(con, Path(root), run), *_changed_code(run))
+        ]
+
+
 def _ledger(publication: Path) -> list[tuple[str, int]]:
     """The run and year of each entry of a publication's ledger; none where it cannot be read."""
     with duckdb.connect() as con:
@@ -150,7 +175,7 @@ def _targets(con: duckdb.DuckDBPyConnection, run_id: str | None) -> list[Run]:
         "select column_name from duckdb_columns() "
         "where database_name = 'ledger' and schema_name = 'audit' and table_name = 'runs'"
     ).fetchall()}  # fmt: skip
-    if not set(audit.columns("audit.runs")) <= columns:
+    if RECORDED - columns:
         raise NotPublished(
             "what is published comes from a version that did not record its inputs; "
             "jixiao run publishes it anew"

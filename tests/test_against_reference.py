@@ -89,7 +89,7 @@ def test_synthetic_departments_reach_every_status(city: City) -> None:
 
 
 def test_a_city_is_shown_in_summary(city: City, capsys: pytest.CaptureFixture[str]) -> None:
-    assert summary.show(city.warehouse, [2023])
+    assert summary.show(city.warehouse / "published" / "scores.duckdb", [2023])
     out = capsys.readouterr().out
     lines = [line.split() for line in out.splitlines() if line.startswith("2023  ")]
     counts = city.rows(

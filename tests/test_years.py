@@ -182,7 +182,7 @@ def test_a_refused_year_leaves_the_others_published(two_years: TwoYears) -> None
         "and measure_code = 'petition_on_time_rate'"
     ) == [(Decimal(27119), Decimal(27120))]
     # 2024 reads the year before.
-    found = summary.read(two_years.warehouse, [2023])
+    found = summary.read(two_years.warehouse / "published" / "scores.duckdb", [2023])
     assert found.outdated == [STALE]
 
 

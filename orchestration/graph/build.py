@@ -39,12 +39,14 @@ class Settings:
         warehouse: The warehouse folder.
         started_at: When runs count as started, to repeat one; when they do by default.
         command: The command that launches the runs; none where Dagster does.
+        is_preview: Whether a build is kept for approval instead of being published.
     """
 
     landing: Path
     warehouse: Path
     started_at: datetime | None = None
     command: str | None = None
+    is_preview: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Build:
         """Where the run's data comes from, and who launched it and how."""
         return ledger.Origin(
             landing_root=str(self.landing_dir),
-            launched_by=_user(self.launched.by),
+            launched_by=user(self.launched.by),
             launched_how=self.launched.how,
         )
 
@@ -165,8 +167,8 @@ class Step:
     refused: list[str] | None = None
 
 
-def _user(known: str | None) -> str:
-    """Who launched a run: the user that is known, and the one that the process belongs to."""
+def user(known: str | None = None) -> str:
+    """Who asks for something: the user that is known, and the one that the process belongs to."""
     try:
         owner = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:

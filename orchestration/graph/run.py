@@ -17,6 +17,8 @@ def run(
     years: list[int],
     command: str,
     started_at: datetime | None = None,
+    *,
+    is_preview: bool = False,
 ) -> dict[int, list[str]]:
     """Build and publish fiscal years one after the other; one that is refused leaves the others.
 
@@ -26,13 +28,14 @@ def run(
         years: The fiscal years.
         command: What launches them, as the ledger has it.
         started_at: When the runs count as started; when they do by default.
+        is_preview: Whether builds are kept for approval instead of being published.
 
     Returns:
         For each year the reasons why it was refused, one line each; none where it was published.
     """
     if faults := seeds.faults():
         return faulty_seeds(years, faults)
-    settings = Settings(landing.absolute(), warehouse.absolute(), started_at, command)
+    settings = Settings(landing.absolute(), warehouse.absolute(), started_at, command, is_preview)
     return {year: no_fiscal_year(year) or _reasons(year, settings) for year in years}
 
 

@@ -69,7 +69,14 @@ class Released:
     head: str
 
 
-Result = Loaded | Built | Checked | Released
+@dataclass(frozen=True)
+class Previewed:
+    """A build that waits for approval."""
+
+    path: Path
+
+
+Result = Loaded | Built | Checked | Released | Previewed
 
 
 def steps(build: Build) -> Iterator[Result]:
@@ -89,7 +96,7 @@ def steps(build: Build) -> Iterator[Result]:
     yield from _check(build, "check_delivered", "delivered", "waivers")
     yield from _run_dbt(build, "score", MARTS, exclude=MEASURED)
     yield from _check(build, "check_marts", "marts")
-    yield from _publish(build)
+    yield from _keep(build) if build.settings.is_preview else _publish(build)
 
 
 def _load(build: Build) -> Iterator[Loaded]:
@@ -160,11 +167,21 @@ def _said(outcome: "Outcome") -> list[str]:
     return [*lines, f"{outcome.rule.rule_id}: and {more} more"] if more > 0 else lines
 
 
+def _keep(build: Build) -> Iterator[Previewed]:
+    with build.step("preview") as step:
+        path = build.of.preview(build.launched.run_id)
+        step.told = f"run {build.launched.run_id}, not published"
+    yield Previewed(path)
+
+
 def _publish(build: Build) -> Iterator[Released]:
     with build.step("publish") as step:
-        folder = build.of.publish(build.launched.run_id)
+        if build.of.is_unchanged():
+            folder, told = build.of.published.resolve(), "as published before"
+        else:
+            folder, told = build.of.publish(build.launched.run_id), "head"
         head = chain.head(folder)
-        step.told = f"{build.of.published}, head {head}"
+        step.told = f"{build.of.published}, {told} {head}"
         if build.recorder:
             build.recorder.published(folder)
     yield Released(folder, head)

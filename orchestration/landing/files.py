@@ -80,6 +80,29 @@ def landing_years(landing: Path) -> list[int]:
     return sorted(int(p.name) for p in landing.iterdir() if p.is_dir() and is_year(p.name))
 
 
+def contents(landing: Path, year: int) -> tuple[dict[str, Path], dict[str, tuple[int, ...]]]:
+    """The files of a year whatever they are, unopened.
+
+    Args:
+        landing: The landing folder.
+        year: The fiscal year, the name of a folder in it.
+
+    Returns:
+        Each file by its path below the landing folder, and what changes when it does. A file that
+        goes away meanwhile has no state.
+    """
+    paths = {
+        path.relative_to(landing).as_posix(): path for path, _ in _delivered(landing / str(year))
+    }
+    states = {}
+    for name, path in paths.items():
+        try:
+            states[name] = state_of(path)
+        except OSError:
+            states[name] = ()
+    return paths, states
+
+
 def is_year(name: str) -> bool:
     """Whether a folder's name is a fiscal year: four digits."""
     return len(name) == 4 and name.isascii() and name.isdigit()

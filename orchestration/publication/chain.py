@@ -73,7 +73,9 @@ def is_sealed(folder: Path, name: str, sealed: dict[str, Manifest] | None = None
     return name in known and not _changed(folder / name, known[name])
 
 
-def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
+def seal(
+    root: Path, name: str, run_id: str, previous: str | None, restores: str | None = None
+) -> None:
     """Write the manifest of a publication that is whole, but not switched to yet.
 
     A file that is one of the publication before it as well keeps the entry that it has there: it
@@ -84,6 +86,7 @@ def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
         name: The publication.
         run_id: Its run.
         previous: The publication before it; the last of the chain where nothing is published.
+        restores: The publication that it is a copy of, if any.
     """
     folder = root / "publications" / name
     recorded = sorted(path.stem for path in (root / "chain").glob("*.json"))
@@ -104,6 +107,7 @@ def seal(root: Path, name: str, run_id: str, previous: str | None) -> None:
         "run_id": run_id,
         "published_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "previous_publication": previous,
+        "restores": restores,
         # Null where there is none, or none with checksums.
         "previous": sha256(before) if before and before.is_file() else None,
         "state": _entry(root, _state(root, name)),
@@ -182,6 +186,31 @@ def require_state(root: Path, name: str, state: Path) -> None:
         f"{why}; put it back from a backup, or remove {root / 'published'} to build every year "
         "anew, without the history so far"
     )
+
+
+def recorded(root: Path, name: str) -> Manifest | None:
+    """The manifest of a publication, kept or gone; none where it has none that can be read."""
+    try:
+        found: Manifest = json.loads(_recorded(root, name).read_bytes())
+    except (OSError, ValueError):
+        return manifest_of(root / "publications" / name)
+    return found
+
+
+def changed(root: Path, name: str) -> list[str]:
+    """What is no longer as it was published of a publication that is kept, and of its state.
+
+    Args:
+        root: The warehouse folder.
+        name: The publication.
+
+    Returns:
+        A line for each of the first files, and for the state.
+    """
+    manifest, kept = recorded(root, name), manifest_of(root / "publications" / name)
+    if manifest is None or manifest != kept:
+        return [f"{_told(root, root / 'publications' / name / MANIFEST)}: not what was published"]
+    return _changed_files(root, manifest) + _changed_state(root, manifest)
 
 
 def differences(

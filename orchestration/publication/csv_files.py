@@ -66,12 +66,30 @@ def write(con: duckdb.DuckDBPyConnection, folder: Path, kept: Kept = NOTHING) ->
                     f"{count:,} rows, more than Excel opens.\n"
                 )
             elif not (year in kept.years and kept.link(path, folder.parent)):
-                where = f"where fiscal_year = {year}" if year else ""
-                con.execute(
-                    f"copy (select {columns[table]} from marts.{table} {where}) "
-                    f"to {duck.text(path)} (format csv, header)"
-                )
+                _copy(con, table, columns[table], year, path)
     (folder / NOTE).write_text(BOM + "".join(notes), encoding="utf-8")
+
+
+def csv_of(con: duckdb.DuckDBPyConnection, table: str, year: int, path: Path) -> None:
+    """Write a year of one mart as `write` does.
+
+    Args:
+        con: A connection to the published database.
+        table: The mart.
+        year: The fiscal year.
+        path: The file.
+    """
+    _copy(con, table, _columns(con)[table], year, path)
+
+
+def _copy(
+    con: duckdb.DuckDBPyConnection, table: str, columns: str, year: int | None, path: Path
+) -> None:
+    where = f"where fiscal_year = {year}" if year else ""
+    con.execute(
+        f"copy (select {columns} from marts.{table} {where}) "
+        f"to {duck.text(path)} (format csv, header)"
+    )
 
 
 def _counts(

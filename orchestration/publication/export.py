@@ -275,6 +275,18 @@ def parquet(con: duckdb.DuckDBPyConnection, folder: Path, kept: Kept = NOTHING) 
             _copy(con, f"from marts.{table}", mart / f"{table}.parquet", told[table])
 
 
+def parquet_of(con: duckdb.DuckDBPyConnection, table: str, year: int, path: Path) -> None:
+    """Write a year of one mart as `parquet` does.
+
+    Args:
+        con: A connection to what `database` wrote.
+        table: The mart.
+        year: The fiscal year.
+        path: The file.
+    """
+    _copy(con, f"from marts.{table} where fiscal_year = {year}", path, _told(con)[table])
+
+
 def published_years(con: duckdb.DuckDBPyConnection) -> list[int]:
     """The fiscal years of what `database` wrote."""
     rows = con.execute("select distinct fiscal_year from marts.dim_departments order by all")

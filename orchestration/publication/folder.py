@@ -7,21 +7,24 @@ import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import duckdb
 
 from expectations import validations
-from orchestration import duck, ledger
+from orchestration import duck, ledger, settings
 from orchestration.faults import Refused, WrongSurroundings, in_a_line
 from orchestration.project import BUILD_FILE, is_site_wanted
 from orchestration.publication import chain, csv_files, data_docs, export, gate
 from orchestration.site import write as site
 
-KEPT_PUBLICATIONS = 2
 # What a build writes to in the warehouse's folder.
-USED = (".lock", "build", "chain", "publications", "states")
+USED = (".lock", "build", "chain", "previews", "publications", "states")
+DATABASE = "scores.duckdb"
+# What previews follow where nothing is published.
+FIRST = "first"
+STAMP = "%Y%m%dT%H%M%S%fZ"
 # Permission bits of those that may write the folder, and of all that it lets in.
 BUILDERS, EVERYBODY = 0o770, 0o777
 
@@ -32,7 +35,8 @@ class Warehouse:
 
     `published` links to the current folder in `publications/`; `states/` holds, under the same
     name, the whole warehouse that it was published from; `chain/` holds what tells whether any of
-    them was changed since; `build/` is the private workplace of the run that holds the lock.
+    them was changed since; `previews/` holds, by the publication that they follow, builds that wait
+    for approval; `build/` is the private workplace of the run that holds the lock.
 
     Attributes:
         root: The folder.
@@ -44,6 +48,21 @@ class Warehouse:
     def published(self) -> Path:
         """The link that readers open."""
         return self.root / "published"
+
+    @property
+    def database(self) -> Path:
+        """What is published, as a DuckDB file."""
+        return self.published / DATABASE
+
+    @property
+    def current(self) -> str | None:
+        """The name of the current publication; none where nothing is published."""
+        return self.published.readlink().name if self.published.is_symlink() else None
+
+    @property
+    def publications(self) -> Path:
+        """The folder of the current publication and of those before it that are kept."""
+        return self.root / "publications"
 
     @property
     def build_dir(self) -> Path:
@@ -72,6 +91,7 @@ class Warehouse:
 
     def _refuse_unusable(self) -> None:
         is_site_wanted()
+        settings.check()
         elsewhere = "choose another folder with --warehouse or JIXIAO_WAREHOUSE"
         if duck.UNUSABLE in str(self.root.absolute()):
             raise WrongSurroundings(
@@ -99,9 +119,9 @@ class Warehouse:
 
     def _current_state(self) -> Path | None:
         """What the current publication was made from; none where nothing is published."""
-        if not self.published.is_symlink():
+        if self.current is None:
             return None
-        state = self._state(self.published.readlink().name)
+        state = self.state(self.current)
         try:
             duckdb.connect(str(state), read_only=True).close()
         except duckdb.Error as error:
@@ -142,19 +162,70 @@ class Warehouse:
             chain.require_state(self.root, state.stem, self.build_file)
             self._record(state.stem)
 
-    def _state(self, name: str) -> Path:
+    def state(self, name: str) -> Path:
+        """The whole warehouse that a publication was made from."""
         return self.root / "states" / f"{name}.duckdb"
 
     def _prune(self, current: str | None) -> None:
-        """Remove what killed builds left and publications that nobody should still be reading."""
-        names = sorted(p.name for p in (self.root / "publications").glob("*"))
+        """Remove what killed builds left, and what nobody should still be reading or going back to.
+
+        Of publications the latest stay, as many as are set, each with its state; of previews those
+        that follow the current publication.
+        """
+        names = sorted(p.name for p in self.publications.glob("*"))
         kept = {name for name in names if current and name <= current}
-        kept = set(sorted(kept)[-KEPT_PUBLICATIONS:])
+        kept = set(sorted(kept)[-settings.kept_publications() :])
         for name in set(names) - kept:
-            shutil.rmtree(self.root / "publications" / name, ignore_errors=True)
+            shutil.rmtree(self.publications / name, ignore_errors=True)
         for state in (self.root / "states").glob("*"):
-            if state.stem != current:
+            if state.stem not in kept:
                 state.unlink()
+        for previews in (self.root / "previews").glob("*"):
+            if previews.name != (current or FIRST):
+                shutil.rmtree(previews, ignore_errors=True)
+
+    def preview(self, run_id: str) -> Path:
+        """Keep the build instead of publishing it, until it is approved or something is published.
+
+        Args:
+            run_id: The run.
+
+        Returns:
+            The preview.
+
+        Raises:
+            NotWhole: The run has not done the whole build itself.
+        """
+        with duckdb.connect(str(self.build_file)) as con:
+            gate.require_whole(con, run_id, self.database)
+            ((year,),) = con.execute("select fiscal_year from audit.run_years").fetchall()
+        folder = self.root / "previews" / (self.current or FIRST)
+        folder.mkdir(parents=True, exist_ok=True)
+        for path in (folder.parent, folder):
+            self._share(path, among=BUILDERS)
+        # The latest of a year is the one that can be meant.
+        for older in folder.glob(f"{year}-*"):
+            older.unlink()
+        preview = folder / f"{year}-{run_id}.duckdb"
+        self.build_file.replace(preview)
+        return preview
+
+    def previews(self) -> dict[str, Path]:
+        """The previews that follow what is published, by their runs."""
+        found = sorted((self.root / "previews" / (self.current or FIRST)).glob("*.duckdb"))
+        return {path.stem.partition("-")[2]: path for path in found}
+
+    def is_unchanged(self) -> bool:
+        """Whether the build gives what is published already, from the same inputs.
+
+        Where a file of the publication is no longer as it was, it has to be published anew.
+        """
+        if self.current is None or is_site_wanted() != (self.published / "site").is_dir():
+            return False
+        with duckdb.connect(str(self.build_file)) as con:
+            if not gate.changes_nothing(con, self.database):
+                return False
+        return not chain.changed(self.root, self.current)
 
     def publish(self, run_id: str) -> Path:
         """Publish the build: written whole beside the current publication, then switched over.
@@ -169,38 +240,73 @@ class Warehouse:
             NotWhole: The run has not done the whole build itself.
         """
         with duckdb.connect(str(self.build_file)) as con:
-            gate.require_whole(con, run_id, self.published / "scores.duckdb")
+            gate.require_whole(con, run_id, self.database)
             ledger.end_run(con, run_id)
-        name = f"{datetime.now(UTC):%Y%m%dT%H%M%S%fZ}-{run_id[:8]}"
-        folder = self.root / "publications" / name
-        folder.mkdir(parents=True)
-        states = self.root / "states"
-        states.mkdir(exist_ok=True)
-        self._share(states, among=BUILDERS)
-        current = self.published.readlink().name if self.published.is_symlink() else None
+        folder = self.begin(run_id)
         with duckdb.connect(str(self.build_file)) as con:
-            kept = export.kept(con, folder.parent / current) if current else export.NOTHING
-            export.database(con, folder / "scores.duckdb", kept)
+            current = self.current
+            kept = export.kept(con, self.publications / current) if current else export.NOTHING
+            export.database(con, folder / DATABASE, kept)
             data_docs.write(con, folder / "data_docs", kept)
             validations.write(con, folder / "validations")
         # From what is in order already: sorting a city's evidence is most of publishing it.
-        with duckdb.connect(str(folder / "scores.duckdb"), read_only=True) as con:
+        with duckdb.connect(str(folder / DATABASE), read_only=True) as con:
             export.parquet(con, folder / "parquet", kept)
             csv_files.write(con, folder / "csv", kept)
             if is_site_wanted():
                 _write_site(con, folder, kept)
-        self.build_file.replace(self._state(name))
-        chain.seal(self.root, name, run_id, current)
+        self.switch(folder, run_id)
+        return folder
+
+    def begin(self, run_id: str) -> Path:
+        """Make the folder of a publication, whose name comes after that of the current one.
+
+        Args:
+            run_id: The run; part of the name.
+        """
+        now = datetime.now(UTC)
+        if self.current:
+            # A clock that was turned back turns no order around.
+            last = datetime.strptime(self.current.partition("-")[0], STAMP).replace(tzinfo=UTC)
+            now = max(now, last + timedelta(microseconds=1))
+        folder = self.publications / f"{now:{STAMP}}-{run_id[:8]}"
+        folder.mkdir(parents=True)
+        return folder
+
+    def switch(self, folder: Path, run_id: str, restores: str | None = None) -> None:
+        """Publish a folder that is written whole, with the build as its state.
+
+        Args:
+            folder: What `begin` made.
+            run_id: The run.
+            restores: The publication that it is a copy of, if any.
+        """
+        name, states = folder.name, self.root / "states"
+        states.mkdir(exist_ok=True)
+        self._share(states, among=BUILDERS)
+        self.build_file.replace(self.state(name))
+        chain.seal(self.root, name, run_id, self.current, restores)
         for path in [*folder.rglob("*"), folder, folder.parent]:
             self._share(path)
             _sync(path)
-        _sync(self._state(name))
+        _sync(self.state(name))
         link = self.root / f".published-{name}"
         link.symlink_to(Path("publications") / name)
         link.replace(self.published)
         _sync(self.root)
         self._record(name)
-        return folder
+        self._prune(name)
+
+    def kept(self) -> tuple[int, int]:
+        """How many publications are kept, and what they, their states and previews take: bytes."""
+        taken = {
+            (file.st_dev, file.st_ino): file.st_blocks * 512
+            for name in ("chain", "previews", "publications", "states")
+            for path in (self.root / name).rglob("*")
+            # A file of several publications is there once.
+            if (file := path.lstat())
+        }
+        return sum(1 for _ in self.publications.glob("*")), sum(taken.values())
 
     def _record(self, name: str) -> None:
         if kept := chain.record(self.root, name):

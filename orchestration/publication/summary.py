@@ -103,15 +103,15 @@ class Report:
         yield from self.outdated
 
 
-def read(warehouse: Path, years: list[int]) -> Report:
-    """Read the published evaluations of some years; of a whole city their summary.
+def read(database: Path, years: list[int]) -> Report:
+    """Read the evaluations of some years; of a whole city their summary.
 
     Args:
-        warehouse: The warehouse folder.
+        database: What is published, or would be.
         years: The fiscal years.
     """
     with duckdb.connect() as con:
-        duck.attach(con, warehouse / "published" / "scores.duckdb", "scores")
+        duck.attach(con, database, "scores")
         con.execute("use scores")
         of_years = {"years": years}
         evaluations = con.execute(EVALUATIONS, of_years).fetchmany(SHOWN_EVALUATIONS + 1)
@@ -134,17 +134,17 @@ def read(warehouse: Path, years: list[int]) -> Report:
         )
 
 
-def show(warehouse: Path, years: list[int]) -> bool:
-    """Print the published evaluations of some years; of a whole city their summary.
+def show(database: Path, years: list[int]) -> bool:
+    """Print the evaluations of some years; of a whole city their summary.
 
     Args:
-        warehouse: The warehouse folder.
+        database: What is published, or would be.
         years: The fiscal years.
 
     Returns:
         Whether an evaluation is blocked or incomplete.
     """
-    found = read(warehouse, years)
+    found = read(database, years)
     # Wide enough that no figure is cut, in a log as on a screen.
     Console(width=240).print(_table(found))
     # Lines as they are: a console would cut them.

@@ -1,0 +1,434 @@
+"""What runs without anybody asking: Dagster's schedules and sensors, and what they tell.
+
+They ask for runs; the run does the rest. What they know of a year they read from the landing folder
+and from what is published, so that nothing is lost with Dagster's own records.
+"""
+
+import fcntl
+import hashlib
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+
+from orchestration import duck, settings
+from orchestration.alerts import topics
+from orchestration.alerts.tell import tell
+from orchestration.graph.build import JOB
+from orchestration.graph.run import no_fiscal_year
+from orchestration.landing.files import contents, landing_years
+from orchestration.publication import chain
+from orchestration.publication.folder import Warehouse
+
+PARTITION = "dagster/partition"
+PUBLISHED = dg.AssetKey("published")
+UP_TO_DATE, WARN = "up_to_date", dg.AssetCheckSeverity.WARN
+RUNNING = dg.DefaultSensorStatus.RUNNING
+ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+# A run that does not hold its warehouse for so long is dead: importing takes seconds.
+DEAD_AFTER = 180
+
+
+def now() -> datetime:
+    """The time, as the sensors have it."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The folders that are watched.
+
+    Attributes:
+        landing: The landing folder.
+        of: The warehouse.
+    """
+
+    landing: Path
+    of: Warehouse
+
+    def files(self, year: int) -> dict[str, str]:
+        """The SHA-256 of each file of a year, by its path below the landing folder."""
+        paths, _ = contents(self.landing, year)
+        return {name: chain.sha256(path) for name, path in paths.items()}
+
+    def state(self, year: int) -> str:
+        """What changes when a file of a year does, or one comes or goes."""
+        _, states = contents(self.landing, year)
+        return hashlib.sha256(json.dumps(states, sort_keys=True).encode()).hexdigest()
+
+    def last(self, year: int) -> "Last | None":
+        """The last run of a year that was published, a rollback too."""
+        if not self.of.database.is_file():
+            return None
+        with duckdb.connect() as con:
+            duck.attach(con, self.of.database, "scores")
+            con.execute("use scores")
+            rows = con.execute(
+                """
+                select run_id, started_at at time zone 'UTC', restores_run_id is not null
+                    or coalesce(outcome, '') = 'withdrawn'
+                from audit.runs where fiscal_year = ? order by published_at desc limit 1
+                """,
+                [year],
+            ).fetchall()
+            return next(
+                (Last(run, started.replace(tzinfo=UTC), back) for run, started, back in rows), None
+            )
+
+    def has_built(self, year: int, files: dict[str, str]) -> bool:
+        """Whether the last run of a year that was no rollback was loaded from these files."""
+        if not self.of.database.is_file():
+            return False
+        with duckdb.connect() as con:
+            duck.attach(con, self.of.database, "scores")
+            con.execute("use scores")
+            rows = con.execute(
+                """
+                select distinct source_file, source_sha256
+                from audit.run_files
+                where fiscal_year = $year and run_id = (
+                    select arg_max(run_id, published_at) from audit.runs
+                    where fiscal_year = $year and restores_run_id is null
+                        and outcome != 'withdrawn'
+                )
+                """,
+                {"year": year},
+            ).fetchall()
+        return dict(rows) == files
+
+
+@dataclass(frozen=True)
+class Last:
+    """The last entry of a year in the ledger.
+
+    Attributes:
+        run_id: The run.
+        started_at: When it started; of a rollback when the run did whose results it restored.
+        is_rollback: Whether it is a rollback.
+    """
+
+    run_id: str
+    started_at: datetime
+    is_rollback: bool
+
+
+@dataclass
+class Seen:
+    """What the sensor has seen of a year.
+
+    Attributes:
+        state: Of its files.
+        since: Since when they are so.
+        handled: The content that was asked for, or found to be built already.
+        asked: How many runs were asked for.
+    """
+
+    state: str = ""
+    since: float = 0
+    handled: str = ""
+    asked: int = 0
+
+
+def schedules(landing: Path, warehouse: Path) -> list[dg.ScheduleDefinition]:
+    """What is due in the course of a year.
+
+    Args:
+        landing: Where the bureaus' files are.
+        warehouse: Where the warehouse is built and published.
+    """
+    watched = Watched(landing, Warehouse(warehouse))
+    return [
+        _due(
+            "after_the_year", watched, settings.evaluated_at(), years_before=1,
+            description="The year before, day by day from when it is due until it is published.",
+        ),
+        _due(
+            "midyear_monitoring", watched, settings.monitored_at(), years_before=0,
+            description="The open year (绩效运行监控), day by day from when it is due until a run "
+            "has built it.",
+        ),
+    ]  # fmt: skip
+
+
+def sensors(landing: Path, warehouse: Path) -> list[dg.SensorDefinition]:
+    """What asks for a run because something has changed, and what tells how runs ended.
+
+    Args:
+        landing: Where the bureaus' files are.
+        warehouse: Where the warehouse is built and published.
+    """
+    watched = Watched(landing, Warehouse(warehouse))
+    return [
+        _landing_changed(watched),
+        _dead_runs(watched),
+        _published(watched),
+        _not_published(watched),
+        _old_records(),
+    ]
+
+
+def up_to_date(warehouse: Path) -> dg.AssetChecksDefinition:
+    """The check whether every published year is what its seeds, and the years it reads, give.
+
+    Args:
+        warehouse: Where the warehouse is published.
+    """
+
+    @dg.asset_check(
+        asset=PUBLISHED,
+        name=UP_TO_DATE,
+        description="every year follows from its seeds, and from the years it reads, as they are",
+    )
+    def check() -> dg.AssetCheckResult:
+        lines = _out_of_date(Warehouse(warehouse))
+        return dg.AssetCheckResult(passed=not lines, severity=WARN, metadata={"out_of_date": lines})
+
+    return check
+
+
+def _due(
+    name: str, watched: Watched, moment: settings.Moment, years_before: int, description: str
+) -> dg.ScheduleDefinition:
+    zone = settings.zone()
+
+    @dg.schedule(
+        name=name,
+        job_name=JOB,
+        cron_schedule=moment.daily,
+        execution_timezone=str(zone),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description=description,
+    )
+    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        at = context.scheduled_execution_time.astimezone(zone)
+        due = moment.of(at.year, zone)
+        if at < due:
+            if years_before == 0:
+                return dg.SkipReason(f"{at.year} is due on {due:%Y-%m-%d}")
+            due = moment.of(at.year - 1, zone)
+        year = due.year - years_before
+        # What was built after the year was over has all of it; of the open year what is due now.
+        since = datetime.combine(date(year + 1, 1, 1), datetime.min.time(), zone)
+        since = since if years_before else due
+        if reason := _there(context.instance, watched, year, since):
+            return dg.SkipReason(reason)
+        if year not in landing_years(watched.landing) or not watched.files(year):
+            line = (
+                f"{year} is due since {due:%Y-%m-%d}, but {watched.landing / str(year)} has no "
+                "files; put them there"
+            )
+            tell(watched.of.root, [topics.missing(year, line)])
+            return dg.SkipReason(line)
+        return dg.RunRequest(run_key=f"{year} {at:%Y-%m-%d}", partition_key=str(year))
+
+    return schedule
+
+
+def _there(instance: dg.DagsterInstance, watched: Watched, year: int, since: datetime) -> str:
+    """Why a year that is due needs no run; nothing where it does."""
+    last = watched.last(year)
+    if last and last.is_rollback:
+        return f"{year} was rolled back; a person has to launch it"
+    if last and last.started_at >= since:
+        return f"{year} is published since {last.started_at:%Y-%m-%d}"
+    # A run that found the same as before has published nothing.
+    done = instance.get_run_records(
+        dg.RunsFilter(
+            job_name=JOB, tags={PARTITION: str(year)}, statuses=[dg.DagsterRunStatus.SUCCESS],
+            created_after=since.astimezone(UTC),
+        ),
+        limit=1,
+    )  # fmt: skip
+    return f"{year} has been built since {since:%Y-%m-%d}" if done else ""
+
+
+def _landing_changed(watched: Watched) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="landing_changed",
+        job_name=JOB,
+        minimum_interval_seconds=30,
+        default_status=RUNNING,
+        description="A year whose files have changed, once they have settled; the same content "
+        "never twice.",
+    )
+    def landing_changed(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        known = json.loads(context.cursor or "{}")
+        seen = {int(year): Seen(**of_year) for year, of_year in known.get("years", {}).items()}
+        requests, waiting = [], []
+        for year in landing_years(watched.landing):
+            if reasons := no_fiscal_year(year):
+                tell(watched.of.root, [topics.refused(watched.of.database, year, reasons)])
+                continue
+            of_year = seen.setdefault(year, Seen())
+            if not _has_settled(watched, year, of_year):
+                waiting.append(str(year))
+                continue
+            files = watched.files(year)
+            # What is read now may have begun to change again.
+            if not files or watched.state(year) != of_year.state:
+                continue
+            content = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+            if content == of_year.handled:
+                continue
+            of_year.handled = content
+            if not watched.has_built(year, files):
+                of_year.asked += 1
+                key = f"{year} {content[:16]} {of_year.asked}"
+                requests.append(dg.RunRequest(run_key=key, partition_key=str(year)))
+        out_of_date = _out_of_date(watched.of)
+        if watched.of.database.is_file():
+            tell(watched.of.root, topics.outdated(watched.of.database))
+        skip = f"waiting for the files of {', '.join(waiting)} to settle" if waiting else None
+        return dg.SensorResult(
+            run_requests=requests,
+            skip_reason=None if requests else skip,
+            cursor=json.dumps(
+                {
+                    "years": {year: asdict(of_year) for year, of_year in seen.items()},
+                    "out_of_date": out_of_date,
+                }
+            ),
+            asset_events=[_fresh(out_of_date)] if out_of_date != known.get("out_of_date") else [],
+        )
+
+    return landing_changed
+
+
+def _out_of_date(of: Warehouse) -> list[str]:
+    """The published years that no longer follow from what they are made from, a line for each."""
+    if not of.database.is_file():
+        return []
+    return [line for topic in topics.outdated(of.database) for line in topic.lines]
+
+
+def _fresh(out_of_date: list[str]) -> dg.AssetCheckEvaluation:
+    return dg.AssetCheckEvaluation(
+        asset_key=PUBLISHED, check_name=UP_TO_DATE, passed=not out_of_date, severity=WARN,
+        metadata={"out_of_date": dg.MetadataValue.json(out_of_date)},
+    )  # fmt: skip
+
+
+def _has_settled(watched: Watched, year: int, seen: Seen) -> bool:
+    """Whether nothing of a year has changed for as long as is set; what is seen of it is noted."""
+    state, at = watched.state(year), now().timestamp()
+    if state != seen.state or seen.since > at:
+        seen.state, seen.since = state, at
+    return at - seen.since >= settings.settled().total_seconds()
+
+
+def _dead_runs(watched: Watched) -> dg.SensorDefinition:
+    @dg.sensor(
+        name="dead_runs",
+        minimum_interval_seconds=60,
+        default_status=RUNNING,
+        description="Runs whose process is gone: they end as failed, so that others can start.",
+    )
+    def dead_runs(context: dg.SensorEvaluationContext) -> dg.SensorResult:
+        since: dict[str, float] = json.loads(context.cursor or "{}")
+        at = now().timestamp()
+        runs = context.instance.get_runs(
+            dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.STARTED])
+        )
+        # The lock dies with the process that builds.
+        idle = {run.run_id: since.get(run.run_id, at) for run in runs if not _is_held(watched.of)}
+        for run in runs:
+            if at - idle.get(run.run_id, at) >= DEAD_AFTER:
+                context.instance.report_run_failed(
+                    run, "its process is gone: it no longer holds the warehouse"
+                )
+                del idle[run.run_id]
+        return dg.SensorResult(cursor=json.dumps(idle))
+
+    return dead_runs
+
+
+def _is_held(of: Warehouse) -> bool:
+    try:
+        with (of.root / ".lock").open("a") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return False
+    except BlockingIOError:
+        return True
+    return False
+
+
+def _published(watched: Watched) -> dg.SensorDefinition:
+    @dg.run_status_sensor(
+        run_status=dg.DagsterRunStatus.SUCCESS,
+        name="tell_what_is_left",
+        default_status=RUNNING,
+        description="Tells of blocked and incomplete departments, and of years out of date.",
+    )
+    def tell_what_is_left(context: dg.RunStatusSensorContext) -> None:
+        for year in _year_of(context.dagster_run):
+            tell(watched.of.root, topics.published(watched.of.database, year))
+
+    return tell_what_is_left
+
+
+def _not_published(watched: Watched) -> dg.SensorDefinition:
+    @dg.run_failure_sensor(
+        name="tell_why_not",
+        default_status=RUNNING,
+        description="Tells why a year was not published, unless it is tried again by itself.",
+    )
+    def tell_why_not(context: dg.RunFailureSensorContext) -> None:
+        if context.dagster_run.tags.get("dagster/will_retry") == "true":
+            return
+        for year in _year_of(context.dagster_run):
+            reasons = list(_reasons(context)) or [str(context.failure_event.message)]
+            tell(watched.of.root, [topics.refused(watched.of.database, year, reasons)])
+
+    return tell_why_not
+
+
+def _year_of(run: dg.DagsterRun) -> Iterator[int]:
+    if year := run.tags.get(PARTITION):
+        yield int(year)
+
+
+def _reasons(context: dg.RunFailureSensorContext) -> Iterator[str]:
+    """Why the step failed: a refusal's own lines, of anything else what went wrong."""
+    for event in context.get_step_failure_events():
+        failure = event.step_failure_data
+        if failure.user_failure_data:
+            yield from str(failure.user_failure_data.description).splitlines()
+        elif failure.error:
+            error = failure.error
+            while error.cause:
+                error = error.cause
+            yield " ".join(error.message.split())
+
+
+def _old_records() -> dg.SensorDefinition:
+    @dg.sensor(
+        name="old_records",
+        minimum_interval_seconds=24 * 3600,
+        default_status=RUNNING,
+        description="Removes Dagster's records of runs that ended long ago, but for the last "
+        "success of each year.",
+    )
+    def old_records(context: dg.SensorEvaluationContext) -> dg.SkipReason:
+        instance, before = context.instance, now() - settings.kept_runs()
+        last = {
+            year: run.run_id
+            for run in reversed(
+                instance.get_runs(
+                    dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.SUCCESS])
+                )
+            )
+            for year in _year_of(run)
+        }
+        old = instance.get_runs(dg.RunsFilter(statuses=list(ENDED), created_before=before))
+        gone = [run.run_id for run in old if run.run_id not in last.values()]
+        for run_id in gone:
+            instance.compute_log_manager.delete_logs(prefix=[run_id])
+            instance.delete_run(run_id)
+        return dg.SkipReason(f"{len(gone)} runs of before {before:%Y-%m-%d} are removed")
+
+    return old_records
