@@ -135,7 +135,9 @@ def _fetch(landing: Path, workplace: Path, name: str, source: Source, year: int)
             own = {file: of for file, of in known.items() if of.source == name}
             fetched = _from_objects(landing, workplace, name, source, year, own, secrets)
         for file, what in _put(landing, year, name, known, fetched).items():
-            logger.info("%-21s %-9s  %s", f"{year}  {name}", what, file)
+            rows = fetched[file].origin.facts.get("rows") if file in fetched else None
+            told = f"{file}  {rows} row{'s' * (rows != '1')}" if rows else file
+            logger.info("%-21s %-9s  %s", f"{year}  {name}", what, told)
     except MissingVariables as error:
         faults += [f"the variable {v} is not set; set it in the environment" for v in error.names]
     except LandingRefused as error:
