@@ -20,10 +20,12 @@ from orchestration.faults import LandingRefused, WrongSurroundings
 from orchestration.landing import origins
 from orchestration.landing.contract import landing_contract
 from orchestration.landing.load import load_year
+from orchestration.project import PROJECT_DIR
 from orchestration.sources import config, database
 from orchestration.sources.objects import Bucket
 from tests import servers
 from tests.conftest import DEPARTMENTS, LANDING, Published, build, write
+from tests.test_docs import FENCE
 
 # With what a URL has to escape.
 PASSWORD = "sehr@ge/heim:1%"  # noqa: S105
@@ -472,6 +474,76 @@ def test_the_two_departments_from_a_database_and_a_bucket(
         "select origin['bucket'] from scores.audit.run_files where table_name = 'corrections'"
     )
     assert of_files == [(BUCKET,)]
+
+
+def test_the_page_as_it_stands(
+    tables: Tables,
+    storage: Storage,
+    owner: psycopg.Connection,
+    caplog: pytest.LogCaptureFixture,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    caplog.set_level(logging.INFO, "jixiao")
+    blocks = [
+        text for _, text in FENCE.findall((PROJECT_DIR / "docs" / "sources.md").read_text("utf-8"))
+    ]
+    text = next(text for text in blocks if text.startswith("sources:"))
+    for shown, here in (
+        (
+            "reader:${FINANCE_PASSWORD}@10.0.0.5:5432/finance",
+            f"owner:${{FINANCE_PASSWORD}}@127.0.0.1:{tables.port}/postgres",
+        ),
+        ("http://10.0.0.6:9000", storage.server.endpoint),
+        ("bucket: exchange", f"bucket: {BUCKET}"),
+        ("performance/", storage.prefix),
+    ):
+        assert text.count(shown) == 1, shown
+        text = text.replace(shown, here)
+    write(tables.landing / "sources.yml", text)
+    for name, value in (
+        *(("FINANCE_PASSWORD", PASSWORD), ("EXCHANGE_KEY", storage.server.access_key)),
+        ("EXCHANGE_SECRET", storage.server.secret_key),
+    ):
+        monkeypatch.setenv(name, value)
+    owner.execute("""
+        create table orgs (org_code text, fiscal_year int, org_name text, district text);
+        insert into orgs values ('A', 2023, '甲', '南山区'), ('B', 2023, '乙', '盐田区'), ('B', 2022, '乙', '盐田区');
+        create table budget_lines (org_code text, fiscal_year int, line text, initial numeric(18,2), adjusted numeric(18,2), spent numeric(18,2));
+        insert into budget_lines values ('A', 2023, '合计', 5, 5, 4), ('A', 2023, '其他', 5, 5, 4), ('B', 2023, '合计', 1, 1, null)
+    """)
+    storage.put(
+        "2023/petitions.csv",
+        "unit_code,fiscal_year,channel,received,replied,replied_on_time\nA,2023,来访,1,1,1\n",
+    )
+    for text in [text for text in blocks if text.startswith("$ .venv/bin/jixiao fetch")]:
+        caplog.clear()
+        assert tables.fetch() == 0
+        assert [record.message for record in caplog.records] == text.splitlines()[1:]
+    with load(tables.landing) as con:
+        assert con.execute(
+            "select sum(rows_loaded), sum(rows_rejected) from audit.loads"
+        ).fetchall() == [(6, 0)]
+    # What it says of faults.
+    told(capsys)
+    faults = next(text for text in blocks if text.startswith("2023 refused: "))
+    path = tables.landing / "sources.yml"
+    good = path.read_text("utf-8")
+    for old, new in (
+        ("initial as initial_budget", "initial as initial_budgt"),
+        ("spent as executed", "spent::float8 as executed"),
+        ("from budget_lines", "from budget_line"),
+    ):
+        path.write_text(good.replace(old, new), "utf-8")
+        tables.fetch()
+    path.write_text(good, "utf-8")
+    monkeypatch.delenv("FINANCE_PASSWORD")
+    tables.fetch()
+    lines = told(capsys)
+    for line, shown in zip(lines, faults.splitlines(), strict=True):
+        before, _, after = shown.partition("…")
+        assert line.startswith(before)
+        assert line.endswith(after)
 
 
 # The bucket
