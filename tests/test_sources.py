@@ -328,6 +328,7 @@ def test_a_database_that_does_not_do_as_asked(
     asked = {
         "selct 1": 'departments: the database refuses the query (syntax error at or near "selct"',
         f"select '{PASSWORD}'::int": 'departments: the database refuses the query (invalid input syntax for type integer: "***"',
+        "select pg_terminate_backend(pg_backend_pid()) as unit_code, 2023 as fiscal_year": "departments: the database lost its connection over the query (",
         "select * from nowhere": 'departments: the database refuses the query (relation "nowhere" does not exist',
     }
     for query, reason in asked.items():
@@ -683,7 +684,7 @@ WRONG = {
     OF_BUCKET.replace("http://", "http://u:hunter2@"): f" exchange endpoint: {SECRETS}",
     OF_BUCKET.replace(
         "{fiscal_year}", "2023"
-    ): " exchange prefix: expected {fiscal_year} in it, as the keys of a year begin",
+    ): " exchange prefix: expected {fiscal_year} in it, the folder of a year",
 }
 
 
