@@ -383,14 +383,14 @@ def test_a_fetched_file_is_what_was_fetched(
         load(tables.landing)
     assert tables.fetch() == 0
     load(tables.landing).close()
-    # The same rows by another query are another delivery.
-    tables.come_from(departments=f"{DEPARTMENT} where 1 = 1")
-    assert tables.fetch() == 0
-    assert landed.read_bytes() == content
+    # The same rows by another query are another delivery, even to who has loaded them before.
     with load(tables.landing) as con:
-        assert con.execute("select origin['query'] from audit.loads").fetchall() == [
-            (f"{DEPARTMENT} where 1 = 1",)
-        ]
+        tables.come_from(departments=f"{DEPARTMENT} where 1 = 1")
+        assert tables.fetch() == 0
+        assert landed.read_bytes() == content
+        load_year(con, tables.landing, 2023)
+        queries = con.execute("select origin['query'] from audit.loads").fetchall()
+    assert queries == [(f"{DEPARTMENT} where 1 = 1",)]
     (tables.landing / "2023" / origins.NAME).write_text("{")
     with pytest.raises(LandingRefused, match=r"2023/\.origins\.json: damaged"):
         load(tables.landing)
