@@ -15,6 +15,7 @@ import duckdb
 from expectations import validations
 from orchestration import duck, ledger, settings
 from orchestration.faults import Refused, WrongSurroundings, in_a_line
+from orchestration.interrupts import interruptible
 from orchestration.project import BUILD_FILE, is_site_wanted
 from orchestration.publication import chain, csv_files, data_docs, export, gate
 from orchestration.site import write as site
@@ -137,9 +138,12 @@ class Warehouse:
         """Hold the warehouse for one build that starts from what is published.
 
         The lock dies with the process, so a killed build never has to be cleaned up by hand.
+
+        Raises:
+            KeyboardInterrupt: The process was asked to end; nothing of the build is left.
         """
         self._refuse_unusable()
-        with (self.root / ".lock").open("a") as lock:
+        with interruptible(), (self.root / ".lock").open("a") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
