@@ -29,6 +29,7 @@ lint: .venv/dev.installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python requirements/lint_sql.py
+	@$(BIN)/python requirements/audit.py
 
 hooks: .venv/dev.installed  ## have git lint what is committed
 	@$(BIN)/pre-commit install
@@ -43,7 +44,7 @@ bench: .venv/dev.installed  ## what a run takes, beside the least that it could;
 	@$(BIN)/python -m bench $(BENCH)
 
 dagster: .venv/run.installed  ## the graph in a browser, with its schedule
-	@mkdir -p .dagster && cp orchestration/dagster.yaml .dagster/dagster.yaml
+	@DAGSTER_HOME="$$PWD/.dagster" $(BIN)/python -m orchestration.instance
 	@DAGSTER_HOME="$$PWD/.dagster" $(BIN)/dagster dev
 
 superset:  ## the dashboards of bi/ in Apache Superset on this machine, docs/superset.md

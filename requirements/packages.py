@@ -236,7 +236,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     asked = parser.add_subparsers(dest="asked", required=True)
     asked.add_parser("look").add_argument("--this-python", action="store_true")
-    asked.add_parser("install").add_argument("packages", choices=["run", "postgres", "dev", "superset"])
+    asked.add_parser("install").add_argument(
+        "packages", choices=["run", "postgres", "dev", "superset"]
+    )
     asked.add_parser("lock").add_argument("--upgrade", action="store_true")
     given = parser.parse_args()
     if given.asked == "look":

@@ -126,7 +126,7 @@ def test_the_next_run_repairs_what_killed_ones_left(
 def test_sigterm_ends_a_run_in_order(point: str, published: Published, tmp_path: Path) -> None:
     """As systemd stops it: while files are loaded, and while dbt's threads are at work."""
     link = (published.warehouse / "published").readlink()
-    before, kept = published.tables(), sorted(os.listdir(published.warehouse))
+    before, kept = published.tables(), sorted(published.warehouse.iterdir())
     home, temporary = tmp_path / "dagster", tmp_path / "temporary"
     for folder in (home, temporary):
         folder.mkdir()
@@ -153,7 +153,7 @@ def test_sigterm_ends_a_run_in_order(point: str, published: Published, tmp_path:
     assert all(line.startswith("2023  ") for line in steps), err
     assert (published.warehouse / "published").readlink() == link
     assert published.tables() == before
-    assert sorted(os.listdir(published.warehouse)) == kept
+    assert sorted(published.warehouse.iterdir()) == kept
     assert list(temporary.iterdir()) == []
     with dg.DagsterInstance.from_config(str(home)) as instance:
         (run,) = instance.get_runs()
