@@ -29,6 +29,7 @@ lint: .venv/dev.installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python requirements/lint_sql.py
+	@$(BIN)/python requirements/audit.py
 
 hooks: .venv/dev.installed  ## have git lint what is committed
 	@$(BIN)/pre-commit install
@@ -46,7 +47,7 @@ torture: .venv/dev.installed  ## kills, full disks, clocks, readers: half an hou
 	@$(BIN)/python -m tests.torture $(TORTURE)
 
 dagster: .venv/run.installed  ## the graph in a browser, with its schedule
-	@mkdir -p .dagster && cp orchestration/dagster.yaml .dagster/dagster.yaml
+	@DAGSTER_HOME="$$PWD/.dagster" $(BIN)/python -m orchestration.instance
 	@DAGSTER_HOME="$$PWD/.dagster" $(BIN)/dagster dev
 
 superset:  ## the dashboards of bi/ in Apache Superset on this machine, docs/superset.md
