@@ -12,7 +12,7 @@ import pytest
 
 from expectations.rules import STAGES, rules
 from orchestration.publication import data_docs
-from tests.conftest import DEPARTMENTS, Published, TwoYears, append_rows, build, shift_year, write
+from tests.conftest import DEPARTMENTS, Published, shift_year, write
 
 pytestmark = pytest.mark.builds
 
@@ -265,34 +265,3 @@ def test_a_year_from_before_outcomes_were_kept_still_shows_its_findings(
     page = Page(tmp_path / "pages" / "2023.html")
     assert "jixiao run --year 2023" in page.source
     assert len(page.findings("execution_within_budget")) == 5
-
-
-def checkpoints_of(published: Published) -> dict[str, str]:
-    """The results of the checkpoints, by year and stage."""
-    folder = published.warehouse / "published" / "validations"
-    return {
-        path.relative_to(folder).as_posix(): path.read_text("utf-8")
-        for path in folder.rglob("*.json")
-    }
-
-
-def test_one_year_leaves_the_pages_of_the_others_and_a_refused_run_all(
-    two_years: TwoYears,
-) -> None:
-    folder, warehouse = two_years.landing / "2024", two_years.warehouse
-    first = {name: page.source for name, page in pages(two_years).items()}
-    checked = checkpoints_of(two_years)
-    append_rows(folder / "budgets.csv", "440308-fzyj,2024,other,1,1,2,元")
-    assert build(two_years.landing, warehouse, 2024) == {2024: []}
-    second = {name: page.source for name, page in pages(two_years).items()}
-    changed = {name for name in first if first[name] != second[name]}
-    assert changed == {"index.html", "2024.html", "2024-departments.html"}
-    assert pages(two_years)["2024.html"].row("execution_within_budget")[3] == "1"
-    # Of the checkpoints, only the one that finds something else says something else.
-    now = checkpoints_of(two_years)
-    assert {name for name in checked if checked[name] != now[name]} == {"2024/delivered.json"}
-    assert len(now) == len(checked) == 2 * len(STAGES)
-    (folder / "departments.csv").unlink()
-    assert build(two_years.landing, warehouse, 2024)[2024] != []
-    assert {name: page.source for name, page in pages(two_years).items()} == second
-    assert checkpoints_of(two_years) == now
