@@ -10,6 +10,14 @@
     ]) }}
 {%- endmacro %}
 
+{% macro monitoring_texts() -%}
+    {#- The same of the patterns of monitoring, which begin with monitored_. -#}
+    {{ return([
+        'range', 'at_lower', 'at_upper', 'lower', 'upper', 'month', 'executed', 'budget',
+        'progress', 'calendar', 'pace', 'excess', 'days', 'light', 'expected', 'actual', 'subject',
+    ]) }}
+{%- endmacro %}
+
 {% macro pattern(code) -%}
     {#- The pattern of a code, from the map `zh` of all; without one no sentence is published. -#}
     coalesce(

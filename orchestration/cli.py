@@ -13,7 +13,7 @@ from typing import Any
 
 import click
 
-from orchestration import terminal
+from orchestration import settings, terminal
 from orchestration.faults import WrongSurroundings, in_a_line, keep_details
 from orchestration.landing.files import is_year, landing_years
 from orchestration.project import Folders, dagster_home
@@ -164,7 +164,9 @@ def run(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool, pr
     except KeyboardInterrupt:
         return _told("interrupted; what was published stays", INTERRUPTED)
     logger.info("%-21s %5.1f s  in all", "jixiao: done", time.monotonic() - STARTED)
-    logger.info("%-21s %d publications, %.1f MB", "jixiao: kept", *Warehouse(warehouse).kept())
+    count, size = Warehouse(warehouse).kept()
+    of = f"{count} of {settings.kept_publications()} publications"
+    logger.info("%-21s %s, %.1f MB", "jixiao: kept", of, size / 1e6)
     published = [year for year, reasons in outcomes.items() if not reasons]
     has_gaps = summary.show(Warehouse(warehouse).database, published) if published else False
     if published:

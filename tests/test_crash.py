@@ -13,7 +13,7 @@ import pytest
 
 from orchestration.project import PROJECT_DIR
 from orchestration.publication import chain, export
-from tests.conftest import LANDING, Published, build
+from tests.conftest import Published, build, save_anew
 
 pytestmark = pytest.mark.builds
 
@@ -35,8 +35,9 @@ class Snapshots(logging.Handler):
 
 
 def test_at_every_moment_of_a_run_the_publication_before_is_whole(
-    published: Published, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    published: Published, landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    save_anew(landing)
     before, link = published.tables(), (published.warehouse / "published").readlink()
     snapshots = Snapshots(published.warehouse, tmp_path / "snapshots")
     for module, name in ((chain, "seal"), (export, "database"), (export, "parquet")):
@@ -53,7 +54,7 @@ def test_at_every_moment_of_a_run_the_publication_before_is_whole(
     logger.setLevel(logging.INFO)
     logger.addHandler(snapshots)
     try:
-        assert build(LANDING, published.warehouse) == {2023: []}
+        assert build(landing, published.warehouse) == {2023: []}
     finally:
         logger.removeHandler(snapshots)
         logger.setLevel(level)
@@ -98,14 +99,18 @@ def run_and_kill_at(
         kill(process)
 
 
-def test_the_next_run_repairs_what_killed_ones_left(published: Published) -> None:
+def test_the_next_run_repairs_what_killed_ones_left(
+    published: Published, landing: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JIXIAO_LANDING", str(save_anew(landing)))
     before, link = published.tables(), (published.warehouse / "published").readlink()
     for point, kill in (("new publication", kill_group), ("score", kill_parent)):
         run_and_kill_at(point, kill, published.warehouse)
         assert (published.warehouse / "published").readlink() == link
         assert published.tables() == before
-    assert build(LANDING, published.warehouse) == {2023: []}
+    assert build(landing, published.warehouse) == {2023: []}
     assert published.tables() == before
+    assert (published.warehouse / "published").readlink() != link
     assert sorted(p.name for p in published.warehouse.iterdir()) == [
         ".lock", "chain", "publications", "published", "states",
     ]  # fmt: skip

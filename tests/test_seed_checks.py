@@ -156,6 +156,7 @@ RIVAL = "rival_code=off_establishment_to_authorised"
 RIVAL_SUM = f"{RIVAL}, role=denominator"
 VARIANT = "variant_code=truncated"
 AVERAGE = "measure_code=average_progress"
+PACE = "subject_type=department, held_against=calendar"
 AVERAGE_Q1 = f"{AVERAGE}, input_measure=q1_progress"
 
 # A criterion of each method, and the options that it does not read with a value that they take.
@@ -933,11 +934,91 @@ CASES: dict[str, tuple[str, str, Edit, str]] = {
         put("pattern_code=band_any", pattern_zh="{subject} {value"),
         "column pattern_zh: found '{', expected one of {each}",
     ),
+    "sentence of monitoring with a name of another": (
+        "explanation_patterns_are_valid",
+        "explanation_patterns",
+        put("pattern_code=monitored_year", pattern_zh="{subject} {value}"),
+        "row pattern_code=monitored_year column pattern_zh: found '{value}', expected one of {range}",
+    ),
     "sentences of the same case": (
         "seed_keys_are_unique",
         "explanation_patterns",
         put("pattern_code=band_any", pattern_code="band_below"),
         "explanation_patterns.csv row pattern_code=band_below: found 2 rows",
+    ),
+    "light of no colour": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        put(f"{PACE}, light=red", light="blue"),
+        f"monitoring_bands.csv row {PACE}, upper=0.8 column light: found 'blue', "
+        "expected green, yellow, red; correct the cell",
+    ),
+    "monitored month that is none": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        put("city=", month="13"),
+        f"row {PACE}, lower=1 column month: found '13', expected the last month that is monitored",
+    ),
+    "two months of a place": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        put(f"{PACE}, light=red", month="8"),
+        f"row {PACE}, upper=0.8 column month: found '8', expected 7 as in other rows of the place",
+    ),
+    "monitoring of a district of no city": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        add(f"{PACE}, light=red", district="盐田区", upper=""),
+        f"row district=盐田区, {PACE} column city: found nothing, expected the city of the district",
+    ),
+    "execution held against a ceiling": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        put(f"{PACE}, light=red", held_against="ceiling"),
+        "column held_against: found 'ceiling', expected calendar; correct the cell",
+    ),
+    "gap between two lights": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        put(f"{PACE}, light=red", upper="0.7"),
+        f"row {PACE}, upper=0.7: leaves a gap before the next band, which begins at 0.8 inclusive",
+    ),
+    "two lights of one value": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        put(f"{PACE}, light=red", upper_inclusive="true"),
+        f"row {PACE}, upper=0.8: overlaps the next band, which begins at 0.8 inclusive",
+    ),
+    "values below any light": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        drop(f"{PACE}, light=red"),
+        f"row {PACE}, lower=0.8, upper=1: the first band has a lower bound, expected none",
+    ),
+    "values above any light": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        drop(f"{PACE}, light=green"),
+        f"row {PACE}, lower=0.8, upper=1: the last band has an upper bound, expected none",
+    ),
+    "lights of single values": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        lambda rows: [
+            row | ({"lower": row["upper"], "lower_inclusive": "true", "upper_inclusive": "true"}
+                   if row["held_against"] == "statement" and row["light"] == "yellow" else {})
+            for row in rows
+        ],
+        "subject_type=target, held_against=statement, lower=1, upper=1: the first band has a lower",
+    ),
+    "bands of one district alone": (
+        "monitoring_bands_are_valid",
+        "monitoring_bands",
+        lambda rows: [
+            row | ({"city": "深圳市"} if row["held_against"] == "ceiling" else {}) for row in rows
+        ],
+        "seeds/monitoring_bands.csv: found no bands of subject_type target and held_against ceiling "
+        "without a city, expected some, which hold where a place has none; add them",
     ),
     "alternatives of a measure of measures": (
         "measure_inputs_form_measures",
@@ -1443,6 +1524,14 @@ SOUND: dict[str, tuple[str, Edit]] = {
         "rubric_criteria",
         put(f"{N}, criterion_code=q1_execution", direction="below", over_target=""),
     ),
+    "a district's own lights and month": (
+        "monitoring_bands",
+        lambda rows: [
+            *rows,
+            *(row | {"city": "深圳市", "district": "盐田区", "month": "9"}
+              for row in rows if row["subject_type"] == "department"),
+        ],
+    ),
     "a capped, weighted sum of measures": (
         "measure_inputs",
         lambda rows: [
@@ -1480,6 +1569,7 @@ REQUIRED = {
     "rival_sums": columns("rival_sums"),
     "figure_variants": columns("figure_variants"),
     "explanation_patterns": columns("explanation_patterns"),
+    "monitoring_bands": ["month", "subject_type", "held_against", "light", "source"],
 }  # fmt: skip
 
 

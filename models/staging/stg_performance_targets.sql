@@ -119,9 +119,13 @@ select
         when 'attained_pct' then attained_pct >= 100
         else is_attained
     end as is_attained,
+    is_met_by_value,
+    expected_on,
+    actual_on,
     regexp_matches(actual_value, '[%％]') as is_actual_percent,
     {{ printed_decimals('actual_value') }} as actual_decimals_count,
     actual_number,
+    expected_number,
     weight,
     case when has_weights then weight else 1 end as counted_weight,
     attained_pct,

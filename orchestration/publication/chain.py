@@ -234,8 +234,10 @@ def differences(
     manifests, lines = _followed(root, published)
     for manifest in manifests:
         lines += _changed_files(root, manifest)
-    if manifests and manifests[0]["publication"] == published:
-        lines += _changed_state(root, manifests[0])
+        is_current = manifest["publication"] == published
+        # Of the others that are kept it is there too, to go back to.
+        if is_current or (root / manifest["state"]["path"]).exists():
+            lines += _changed_state(root, manifest)
     lines += _changed_ledger(manifests, dict(runs))
     return lines + (list(_unknown_heads(root, manifests, heads)) if heads else [])
 

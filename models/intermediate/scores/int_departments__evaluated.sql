@@ -2,8 +2,12 @@ with departments as (
     select * from {{ ref('stg_departments') }}
 ),
 
+runs as (
+    select * from {{ source('audit', 'runs') }}
+),
+
 run_years as (
-    select fiscal_year from {{ source('audit', 'run_years') }}
+    select * from {{ source('audit', 'run_years') }}
 )
 
 select
@@ -13,6 +17,8 @@ select
     departments.unit_type,
     departments.parent_unit_code,
     departments.city,
-    departments.district
+    departments.district,
+    {{ year_is_closed('runs', 'departments.fiscal_year') }} as is_year_closed
 from departments
 inner join run_years using (fiscal_year)
+inner join runs using (run_id, fiscal_year)

@@ -1,12 +1,12 @@
 {{ config(meta={'dagster': {'ref': {'name': 'explanation_patterns'}}}) }}
 -- A pattern has a text, and no name in braces that nothing stands for.
-{%- set names = [] %}
-{%- for name in explanation_texts() %}{% do names.append("{" ~ name ~ "}") %}{% endfor %}
-
 with patterns as (
     select
         *,
-        ['{{ names | join("', '") }}'] as known, -- noqa: LT05
+        case when starts_with(pattern_code, 'monitored_')
+            then ['{{ monitoring_texts() | join("', '") }}'] -- noqa: LT05
+            else ['{{ explanation_texts() | join("', '") }}'] -- noqa: LT05
+        end as known,
         {{ seed_row('explanation_patterns', ['pattern_code']) }} as seed_row
     from {{ ref('explanation_patterns') }}
 ),
@@ -27,9 +27,9 @@ cells as (
         'pattern_zh' as column_name,
         unnest(list_filter(
             regexp_extract_all(pattern_zh, '[{]\w*[}]|[{}]'),
-            lambda name: not list_contains(known, name)
+            lambda name: not list_contains(known, trim(name, '{}'))
         )) as found,
-        'one of {{ names | join(", ") }}' as expected
+        'one of {' || array_to_string(known, '}, {') || '}' as expected
     from patterns
 )
 

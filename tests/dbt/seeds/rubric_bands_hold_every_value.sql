@@ -25,22 +25,7 @@ bands as (
 ),
 
 in_order as (
-    select
-        *,
-        row_number() over in_order = 1 as is_first,
-        lead(seed_row) over in_order is null as is_last,
-        lead(lower) over in_order as next_lower,
-        lead(lower_inclusive) over in_order as next_inclusive,
-        coalesce(lower = upper, false) as is_level,
-        bool_and(is_level) over (partition by counting_in, criterion_code) as has_levels
-    from bands
-    window in_order as (
-        partition by counting_in, criterion_code
-        order by
-            lower asc nulls first,
-            lower is null or lower_inclusive desc,
-            upper asc nulls last
-    )
+    {{ bands_in_order('bands', ['counting_in', 'criterion_code']) }}
 ),
 
 -- What the criterion asks of its bands, under each rubric.
@@ -58,52 +43,8 @@ counting as (
             and bands.criterion_code = criteria.criterion_code
 ),
 
--- Bands hold every value once if the first has no lower bound, each meets the next, the last has
--- no upper bound.
 faults as (
-    select
-        seed_row,
-        'a band without any value, expected lower below upper; correct the bounds' as fault
-    from bands
-    where lower > upper or (lower = upper and not (lower_inclusive and upper_inclusive))
-    union all
-    select
-        seed_row,
-        'the first band has a lower bound, expected none; empty it or add the band below' as fault
-    from in_order
-    where is_first and lower is not null and not has_levels
-    union all
-    select
-        seed_row,
-        'the last band has an upper bound, expected none; empty it or add the band above' as fault
-    from in_order
-    where is_last and upper is not null and not has_levels
-    union all
-    select
-        seed_row,
-        case
-            when
-                upper is null or next_lower is null or upper > next_lower
-                or (upper = next_lower and upper_inclusive)
-                then 'overlaps the next band'
-            else 'leaves a gap before the next band'
-        end
-        || coalesce(
-            ', which begins at ' || {{ plain_text('next_lower') }}
-            || case when next_inclusive then ' inclusive' else ' exclusive' end,
-            ', which has no lower bound either'
-        )
-        || '; expected that they meet at one value, inclusive in one of them; correct the bounds'
-            as fault
-    from in_order
-    where
-        not is_last
-        and (
-            upper is null
-            or upper is distinct from next_lower
-            or upper_inclusive = next_inclusive
-        )
-        and not (has_levels and upper < next_lower)
+    {{ faulty_bounds('in_order') }}
     union all
     {%- for column in ['points', 'upper_points'] %}
     select

@@ -1,0 +1,89 @@
+{{ config(materialized='view') }}
+with executed as (
+    select * from {{ ref('int_monitoring__executed') }}
+),
+
+targets as (
+    select * from {{ ref('int_monitoring__targets') }}
+),
+
+departments as (
+    select * from {{ ref('int_monitoring__departments') }}
+),
+
+blocked as (
+    select * from {{ ref('int_departments__blocked') }}
+),
+
+-- The bands of the finest place that has some for what a subject is held against.
+bands as (
+    select
+        departments.unit_code,
+        departments.fiscal_year,
+        bands.*
+    from departments
+    inner join {{ ref('monitoring_bands') }} as bands
+        on
+            coalesce(departments.city = bands.city, bands.city is null)
+            and coalesce(departments.district = bands.district, bands.district is null)
+    qualify dense_rank() over (
+        partition by
+            departments.unit_code, departments.fiscal_year, bands.subject_type, bands.held_against
+        order by bands.district is null, bands.city is null
+    ) = 1
+),
+
+subjects as (
+    select
+        *,
+        if(case_code in ('calendar_amounts', 'calendar_share'), 'calendar', null) as held_against
+    from executed
+    union all by name
+    select * from targets
+),
+
+-- Divided exactly: on the calendar is 1.
+compared as (
+    select
+        *,
+        case when held_against in ('calendar', 'year') then {{ quotient('done', 'whole') }} end
+            as progress,
+        case when held_against = 'calendar' then {{ quotient('as_of_month', '12') }} end
+            as calendar_share,
+        case
+            when held_against = 'calendar'
+                then {{ quotient('(done * 12)', '(whole * as_of_month)') }}
+        end as progress_to_calendar,
+        cast(
+            case held_against
+                when 'calendar' then progress_to_calendar
+                when 'year' then progress
+                when 'ceiling' then excess
+                when 'deadline' then days_late
+                when 'statement' then cast(is_attained as integer)
+            end as decimal(38, 10)
+        ) as compared_value
+    from subjects
+)
+
+select
+    compared.* exclude (done, whole, excess, days_late),
+    bands.lower as band_lower,
+    bands.lower_inclusive as band_lower_inclusive,
+    bands.upper as band_upper,
+    bands.upper_inclusive as band_upper_inclusive,
+    case
+        when compared.case_code in ('nothing_spent', 'nothing_said', 'closed') then 'not_delivered'
+        when compared.held_against is null then 'not_comparable'
+        when blocked.unit_code is not null then 'withheld'
+        else bands.light
+    end as light
+from compared
+left join blocked using (unit_code, fiscal_year)
+left join bands
+    on
+        compared.unit_code = bands.unit_code
+        and compared.fiscal_year = bands.fiscal_year
+        and compared.subject_type = bands.subject_type
+        and compared.held_against = bands.held_against
+        and {{ band_holds('bands', 'compared.compared_value') }}
