@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -661,6 +662,8 @@ def command() -> None:
     # Importing the engines makes more than half a million objects that stay: look for garbage less
     # often than after every 700.
     gc.set_threshold(100_000, 50, 100)
+    # What systemd stops ends as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     terminal.prepare()
     status = main()
     if fault := terminal.fault():
