@@ -2,7 +2,7 @@
 
 import hashlib
 import subprocess
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from functools import cache
 from importlib.metadata import version
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import duckdb
 
-from orchestration import audit, seeds
+from orchestration import audit, seeds, settings
 from orchestration.faults import NotWhole
 from orchestration.project import PROJECT_DIR, SEEDS_DIR
 
@@ -21,12 +21,26 @@ CODE = ("dbt_project.yml", "expectations", "macros", "models", "orchestration", 
 CODE_ENDINGS = {".css", ".jinja", ".js", ".md", ".py", ".sql", ".yml"}
 # What the year had before the build replaces it, to tell afterwards what has changed.
 PREVIOUS = ("marts.fct_evaluations", "marts.fct_indicator_scores", "raw.corrections")
-# SQL for the day of the running build, as its departments' calendar has it.
+# SQL for the day of the running build in its time zone; older runs noted none.
 RUN_DATE = """(
-    select cast(max(started_at) at time zone 'Asia/Shanghai' as date)
+    select
+        max(cast(started_at at time zone coalesce(time_zone, 'Asia/Shanghai') as date))
     from audit.runs
     semi join audit.run_years using (run_id)
 )"""
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """When a run counts as started.
+
+    Attributes:
+        started_at: The moment; now by default.
+        time_zone: The time zone whose day it is, by its name.
+    """
+
+    started_at: datetime | None = None
+    time_zone: str = field(default_factory=lambda: str(settings.zone()))
 
 
 @dataclass(frozen=True)
@@ -48,7 +62,7 @@ def start_run(
     con: duckdb.DuckDBPyConnection,
     run_id: str,
     years: list[int],
-    started_at: datetime | None = None,
+    as_of: AsOf | None = None,
     origin: Origin = Origin(),
 ) -> None:
     """Enter a run into the ledger, say which years it makes anew, and keep what those had.
@@ -57,7 +71,7 @@ def start_run(
         con: A connection to the build's warehouse file.
         run_id: The run.
         years: Its fiscal years.
-        started_at: When it counts as started, for a run that repeats another; now by default.
+        as_of: When it counts as started, for a run that repeats another; now by default.
         origin: Where its data comes from, and who launched it.
 
     Raises:
@@ -77,6 +91,7 @@ def start_run(
         insert into audit.runs by name
         select
             run_id, fiscal_year, coalesce($started_at, now()) as started_at,
+            $time_zone as time_zone,
             $version as code_version, $seeds_sha256 as seeds_sha256, $commit as git_commit,
             $is_clean as is_clean, $code as code_sha256, $seeds as seeds, $packages as packages,
             cast([] as varchar[]) as dbt_invocation_ids, $landing_root as landing_root,
@@ -85,7 +100,7 @@ def start_run(
         """,
         asdict(origin)
         | {
-            "started_at": started_at,
+            **asdict(as_of or AsOf()),
             "version": version("jixiao"),
             "seeds_sha256": seeds_sha256(),
             "commit": commit,

@@ -45,6 +45,7 @@ class Run:
         run_id: The run.
         fiscal_year: Its fiscal year.
         started_at: When it started, which decides what waivers were in force.
+        time_zone: The time zone whose day that was.
         is_current: Whether the published rows of its year are its.
         git_commit: The commit that code and seeds were checked out from, if known.
         is_clean: Whether they were as in that commit.
@@ -56,6 +57,7 @@ class Run:
     run_id: str
     fiscal_year: int
     started_at: datetime
+    time_zone: str
     is_current: bool
     git_commit: str | None
     is_clean: bool | None
@@ -112,6 +114,7 @@ def changed_inputs(build: Path) -> list[str]:
     """
     with duckdb.connect() as con:
         duck.attach(con, build, "ledger")
+        _copy_runs(con)
         runs = _runs(con, "select run_id, fiscal_year from ledger.audit.run_years")
         ((root,),) = con.execute(
             "select landing_root from ledger.audit.runs semi join ledger.audit.run_years "
@@ -171,16 +174,13 @@ def _from_rebuild(
 
 def _targets(con: duckdb.DuckDBPyConnection, run_id: str | None) -> list[Run]:
     """The runs to verify, in the order in which they were published."""
-    columns = {name for (name,) in con.execute(
-        "select column_name from duckdb_columns() "
-        "where database_name = 'ledger' and schema_name = 'audit' and table_name = 'runs'"
-    ).fetchall()}  # fmt: skip
-    if RECORDED - columns:
+    if RECORDED - {*_tables(con, "ledger").get("audit.runs", [])}:
         raise NotPublished(
             "what is published comes from a version that did not record its inputs; "
             "jixiao run publishes it anew"
         )
-    runs = _runs(con, "select run_id, fiscal_year from ledger.audit.runs")
+    _copy_runs(con)
+    runs = _runs(con, "select run_id, fiscal_year from audit.runs")
     if run_id is None:
         return [run for run in runs if run.is_current]
     found = [run for run in runs if run.run_id.startswith(run_id)]
@@ -191,13 +191,21 @@ def _targets(con: duckdb.DuckDBPyConnection, run_id: str | None) -> list[Run]:
     return found
 
 
+def _copy_runs(con: duckdb.DuckDBPyConnection) -> None:
+    """Copy the runs of the ledger, with the columns that an older version did not have."""
+    con.execute("create schema if not exists audit")
+    con.execute("create or replace table audit.runs as from ledger.audit.runs")
+    audit.ensure(con, "audit.runs")
+
+
 def _runs(con: duckdb.DuckDBPyConnection, wanted: str) -> list[Run]:
     rows = con.execute(
         f"""
         select
-            run_id, fiscal_year, started_at, coalesce(is_current, false), git_commit, is_clean,
+            run_id, fiscal_year, started_at, coalesce(time_zone, 'Asia/Shanghai'),
+            coalesce(is_current, false), git_commit, is_clean,
             code_sha256, coalesce(seeds, map()), coalesce(packages, map())
-        from ledger.audit.runs
+        from audit.runs
         semi join ({wanted}) using (run_id, fiscal_year)
         order by published_at, run_id
         """
@@ -211,9 +219,7 @@ def _replays(con: duckdb.DuckDBPyConnection, targets: list[Run]) -> list[Run]:
     con.executemany(
         "insert into targets values (?, ?)", [[r.run_id, r.fiscal_year] for r in targets]
     )
-    # A copy, as what an older version published lacks the years that were read.
-    con.execute("create schema if not exists audit")
-    con.execute("create or replace table audit.runs as from ledger.audit.runs")
+    # What an older version published lacks the years that were read.
     con.execute("drop table if exists audit.run_reads")
     audit.ensure(con, "audit.run_reads")
     if "audit.run_reads" in _tables(con, "ledger"):
@@ -278,7 +284,13 @@ def _rebuild(landing: Path, folder: Path, runs: list[Run]) -> list[str]:
 
     for run in runs:
         logger.info("%s is built again", run.told)
-        reasons = build(landing, folder, [run.fiscal_year], "jixiao verify", run.started_at)
+        reasons = build(
+            landing,
+            folder,
+            [run.fiscal_year],
+            "jixiao verify",
+            ledger.AsOf(run.started_at, run.time_zone),
+        )
         if any(reasons.values()):
             return [line for lines in reasons.values() for line in lines]
     return []

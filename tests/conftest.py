@@ -4,6 +4,7 @@ import atexit
 import csv
 import fcntl
 import gc
+import importlib
 import os
 import re
 import shutil
@@ -71,7 +72,15 @@ class Published:
 
 
 # Fixtures that build the pipeline.
-BUILDING = {"two_departments", "both_years", "two_years", "published", "project", "city"}
+BUILDING = {
+    "two_departments",
+    "both_years",
+    "two_years",
+    "published",
+    "project",
+    "city",
+    "invented",
+}
 _may_build = False
 
 
@@ -198,7 +207,7 @@ def write_city(landing: Path) -> None:
         *((2024, "twin-1", nanshan), (2024, "twin-4", nanshan), (2024, "twin-3", yantian)),
         *((2025, "twin-5", nanshan), (2025, "twin-3", yantian)),
     ):
-        _copy_department(landing, year, code, real)
+        copy_department(landing, year, code, real)
     for year, code, predecessor, kind in (
         (2024, "twin-4", "twin-2", "renamed"),
         (2025, "twin-5", "twin-1", "merged"),
@@ -209,12 +218,13 @@ def write_city(landing: Path) -> None:
         )
 
 
-def _copy_department(landing: Path, year: int, code: str, real: str) -> None:
+def copy_department(landing: Path, year: int, code: str, real: str) -> None:
     """Add the rows of a real department of the example under another code."""
     for source in sorted((LANDING / "2023").glob("*.csv")):
         with source.open(encoding="utf-8", newline="") as stream:
             rows = [row for row in csv.DictReader(stream) if row["unit_code"] == real]
         target = landing / str(year) / source.name
+        target.parent.mkdir(parents=True, exist_ok=True)
         columns = [column.name for column in landing_contract()[source.stem].columns]
         is_new = not target.exists()
         with target.open("a", encoding="utf-8", newline="") as stream:
@@ -223,6 +233,30 @@ def _copy_department(landing: Path, year: int, code: str, real: str) -> None:
                 writer.writeheader()
             for row in rows:
                 writer.writerow({**row, "unit_code": code, "fiscal_year": year})
+
+
+# Each delivers departments of its own, and what it has to say of them.
+DELIVERING = ("corrections", "data_docs", "details", "explain", "rules", "years")
+
+
+@pytest.fixture(scope="session")
+def invented(tmp_path_factory: pytest.TempPathFactory) -> Published:
+    """The shipped departments, and those of several files of tests: no department touches another.
+
+    Two years, built and published once for all processes; not to be changed. What a file of tests
+    delivers lies under its name, as `2023/budgets/details.csv`.
+    """
+
+    def make(folder: Path) -> None:
+        for name in DELIVERING:
+            importlib.import_module(f"tests.test_{name}").deliver(folder / name)
+            for path in (folder / name).glob("*/*.csv"):
+                of_table = folder / "landing" / path.parent.name / path.stem
+                of_table.mkdir(parents=True, exist_ok=True)
+                path.rename(of_table / f"{name}.csv")
+        assert build(folder / "landing", folder / "warehouse") == {2023: [], 2024: []}
+
+    return Published(once(tmp_path_factory, "invented", make) / "warehouse")
 
 
 @pytest.fixture

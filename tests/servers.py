@@ -13,14 +13,20 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
+import psycopg
+
 # PostgreSQL refuses to be run by root.
 NOBODY = 65534
 PATIENCE = 60
+TRIES = 3
+WEED_PORTS = [
+    f"{part}.port{kind}" for part in ("master", "volume", "filer", "s3") for kind in ("", ".grpc")
+]
 
 
 @dataclass(frozen=True)
@@ -29,11 +35,9 @@ class Postgres:
 
     Attributes:
         port: Its port on 127.0.0.1; `owner` is its superuser, with the password that it was given.
-        process: The number of its process.
     """
 
     port: int
-    process: int
 
 
 @dataclass(frozen=True)
@@ -79,45 +83,52 @@ def postgres(password: str) -> Iterator[Postgres]:
             cwd=folder,
             **as_whom,
         )
-        port = _port()
-        command = (
-            *(programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", str(port)),
-            *("-k", "", "-F"),
-        )
-        with _running(command, folder, **as_whom) as process:
-            _wait(port, process)
-            yield Postgres(port, process.pid)
+
+        def begin() -> tuple[tuple[object, ...], Callable[[], None]]:
+            port = _port()
+            address = f"host=127.0.0.1 port={port} user=owner dbname=postgres"
+            command = (
+                *(programs / "postgres", "-D", data, "-h", "127.0.0.1", "-p", port, "-k", "", "-F"),
+            )
+            ports.append(port)
+            return command, lambda: psycopg.connect(address, password=password).close()
+
+        ports: list[int] = []
+        with _running(begin, folder, **as_whom):
+            yield Postgres(ports[-1])
 
 
 @contextmanager
 def storage(bucket: str) -> Iterator[Storage]:
-    """An S3 server of its own."""
+    """An S3 server of its own, with a bucket that keeps versions."""
     weed = Path(sys.executable).parent / "weed"
-    server = Storage(f"http://127.0.0.1:{(s3 := _port())}", "reader", "storage/secret+word")
-    credentials = [{"accessKey": server.access_key, "secretKey": server.secret_key}]
+    access_key, secret_key = "reader", "storage/secret+word"
+    credentials = [{"accessKey": access_key, "secretKey": secret_key}]
     identity = {"name": "reader", "credentials": credentials, "actions": ["Admin"]}
+    ports: dict[str, int] = {}
     with _folder() as folder:
         (folder / "s3.json").write_text(json.dumps({"identities": [identity]}))
-        (folder / "data").mkdir()
-        master, master_grpc = _port(), _port()
-        ports = {
-            **{"master.port": master, "master.port.grpc": master_grpc},
-            **{"volume.port": _port(), "volume.port.grpc": _port()},
-            **{"filer.port": _port(), "filer.port.grpc": _port()},
-            **{"s3.port": s3, "s3.port.grpc": _port(), "s3.port.iceberg": 0, "s3.port.lance": 0},
-        }
-        command = (
-            *(weed, "server", f"-dir={folder / 'data'}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
-            *("-master.telemetry=false", "-filer", "-s3", f"-s3.config={folder / 's3.json'}"),
-            *(f"-{name}={port}" for name, port in ports.items()),
-        )
-        with _running(command, folder) as process:
-            _wait(s3, process)
+
+        def begin() -> tuple[tuple[object, ...], Callable[[], None]]:
+            ports.update({name: _port() for name in WEED_PORTS})
+            data = Path(tempfile.mkdtemp(dir=folder))
+            command = (
+                *(weed, "server", f"-dir={data}", "-ip=127.0.0.1", "-ip.bind=127.0.0.1"),
+                *("-master.telemetry=false", "-filer", "-s3", f"-s3.config={folder / 's3.json'}"),
+                *("-s3.port.iceberg=0", "-s3.port.lance=0"),
+                *(f"-{name}={port}" for name, port in ports.items()),
+            )
+            return command, lambda: socket.create_connection(
+                ("127.0.0.1", ports["s3.port"]), 1
+            ).close()
+
+        with _running(begin, folder):
+            master = f"127.0.0.1:{ports['master.port']}"
             # A volume to write to, which it would else make after some seconds.
-            grow = f"http://127.0.0.1:{master}/vol/grow?count=1&collection={bucket}&replication=000"
+            grow = f"http://{master}/vol/grow?count=1&collection={bucket}&replication=000"
             _again(lambda: urllib.request.urlopen(grow, data=b"", timeout=5).close())
             subprocess.run(
-                [weed, "shell", f"-master=127.0.0.1:{master}.{master_grpc}"],
+                [weed, "shell", f"-master={master}.{ports['master.port.grpc']}"],
                 input=f"s3.bucket.create -name {bucket}\ns3.bucket.versioning -name {bucket} -enable\n",
                 text=True,
                 check=True,
@@ -125,7 +136,7 @@ def storage(bucket: str) -> Iterator[Storage]:
                 timeout=PATIENCE,
                 cwd=folder,
             )
-            yield server
+            yield Storage(f"http://127.0.0.1:{ports['s3.port']}", access_key, secret_key)
 
 
 @contextmanager
@@ -141,16 +152,38 @@ def _folder() -> Iterator[Path]:
 
 @contextmanager
 def _running(
-    command: tuple[object, ...], folder: Path, **as_whom: object
-) -> Iterator["subprocess.Popen[bytes]"]:
-    """A server's process, which is ended at once: nothing of it is kept."""
-    with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log, cwd=folder, **as_whom)  # type: ignore[call-overload]
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.wait()
+    begin: Callable[[], tuple[tuple[object, ...], Callable[[], None]]],
+    folder: Path,
+    **as_whom: object,
+) -> Iterator[None]:
+    """A server's process, which is ended at once: nothing of it is kept.
+
+    It is begun anew where another program has taken one of its ports meanwhile.
+    """
+    with (folder / "log").open("wb") as log, ExitStack() as ended:
+        for _ in range(TRIES):
+            command, ask = begin()
+            process = subprocess.Popen(
+                [str(word) for word in command], stdout=log, stderr=log, cwd=folder, **as_whom
+            )  # type: ignore[call-overload]
+            ended.callback(process.wait)
+            ended.callback(process.kill)
+            if _answers(process, ask):
+                break
+        else:
+            raise AssertionError((folder / "log").read_text(errors="replace")[-2000:])
+        yield
+
+
+def _answers(process: "subprocess.Popen[bytes]", ask: Callable[[], None]) -> bool:
+    """Wait until a server answers; whether it has not ended before."""
+
+    def check() -> None:
+        if process.poll() is None:
+            ask()
+
+    _again(check)
+    return process.poll() is None
 
 
 def _port() -> int:
@@ -159,21 +192,13 @@ def _port() -> int:
         return int(free.getsockname()[1])
 
 
-def _wait(port: int, process: "subprocess.Popen[bytes]") -> None:
-    def connect() -> None:
-        assert process.poll() is None, "the server has ended"
-        socket.create_connection(("127.0.0.1", port), 1).close()
-
-    _again(connect)
-
-
 def _again(do: Callable[[], None]) -> None:
     """Do what a server that starts cannot do yet."""
     until = time.monotonic() + PATIENCE
     while True:
         try:
             return do()
-        except OSError:
+        except (OSError, psycopg.OperationalError):
             if time.monotonic() > until:
                 raise
             time.sleep(0.05)

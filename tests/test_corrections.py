@@ -13,7 +13,7 @@ import pytest
 from orchestration.landing import corrections
 from orchestration.landing import load as module
 from orchestration.landing.contract import Column, Table, landing_contract
-from tests.conftest import LANDING, Published, build, write
+from tests.conftest import LANDING, Published, build, copy_department, write
 from tests.reference import correct, read
 from tests.test_landing import load, refusal, rejected
 
@@ -409,37 +409,40 @@ def test_a_corrected_delivery_gives_the_same_marts(
     ) == [(0,)]
 
 
-def correction(table: str, key: str, column: str, old: str, new: str, unit: str = NANSHAN) -> str:
+def correction(table: str, key: str, column: str, old: str, new: str, unit: str = "well") -> str:
     return f"{unit},{table},{key},{column},{old},{new},{APPROVED}\n"
 
 
-@pytest.mark.builds
-def test_evidence_shows_the_correction_beside_what_was_delivered(
-    landing: Path, tmp_path: Path
-) -> None:
-    """And without the corrections the marts are those of what was delivered."""
+def deliver(landing: Path) -> None:
+    """The two departments under other codes: corrected, not corrected, and corrected badly."""
+    for code, real in (
+        ("well", NANSHAN), ("not", NANSHAN), ("badly", NANSHAN), ("moved", YANTIAN),
+    ):  # fmt: skip
+        copy_department(landing, 2023, code, real)
     three_public = ("public_expenses", "item=three_public")
-    path = landing / "2023" / "corrections.csv"
     survey = read(landing / "2023" / "satisfaction_surveys.csv")[0]
     key = f"survey_name={survey['survey_name']}"
     write(
-        path,
+        landing / "2023" / "corrections.csv",
         HEADER
         + correction(*three_public, "budgeted", "0.008256", "825600")
         + correction(*three_public, "amount_unit", "万元", "元")
         + correction(*three_public, "actual", "75.09", "750900")
         + correction("satisfaction_surveys", key, "satisfaction_pct", "95.69", "")
         + correction("satisfaction_surveys", key, "respondents", "", "10")
-        + correction("assessments", "criterion_code=effectiveness", "value", "25", "20"),
+        + correction("assessments", "criterion_code=effectiveness", "value", "25", "20")
+        + correction(*three_public, "budgeted", "82.56", "0.01", "badly")
+        + correction("departments", "", "district", "盐田区", "南山区", "moved"),
     )
-    warehouse = tmp_path / "warehouse"
-    published = Published(warehouse)
-    assert build(landing, warehouse) == {2023: []}
-    told = "录入有误；批准人 张三，2024-05-06（2023/corrections.csv 第 {} 行）"
-    assert published.rows(
+
+
+def test_evidence_shows_the_correction_beside_what_was_delivered(invented: Published) -> None:
+    """And without the corrections the marts are those of what was delivered."""
+    told = "录入有误；批准人 张三，2024-05-06（2023/corrections/corrections.csv 第 {} 行）"
+    assert invented.rows(
         "select table_name, role, column_name, value, delivered_value, corrected_value, "
         "corrected_unit, amount_unit, correction from fct_evidence "
-        f"where unit_code = '{NANSHAN}' and rubric_id = 'nanshan_2023' and correction is not null "
+        "where unit_code = 'well' and rubric_id = 'nanshan_2023' and correction is not null "
         "and role != 'reported' order by all"
     ) == [
         ("assessments", "assessment", "value", 20, "25", "20", None, None, told.format(7)),
@@ -452,39 +455,29 @@ def test_evidence_shows_the_correction_beside_what_was_delivered(
         ("satisfaction_surveys", "numerator", "satisfaction_pct", None, "95.69", None, None, None,
          f"{told.format(5)}；respondents：{told.format(6)}"),
     ]  # fmt: skip
-    assert published.totals()[YANTIAN, 2023, "yantian_2023"] == Decimal("96.08")
-
-    path.unlink()
-    assert build(landing, warehouse) == {2023: []}
-    assert published.rows("select count(*) from fct_evidence where correction is not null") == [
-        (0,)
-    ]
-    ((rate, status),) = published.rows(
+    assert invented.totals()[YANTIAN, 2023, "yantian_2023"] == Decimal("96.08")
+    assert invented.rows(
+        "select count(*) from fct_evidence where correction is not null and unit_code = 'not'"
+    ) == [(0,)]
+    ((rate, status),) = invented.rows(
         "select m.value, e.status from fct_measures as m "
         "join fct_evaluations as e using (unit_code, fiscal_year) "
-        f"where m.unit_code = '{NANSHAN}' and m.measure_code = 'three_public_control_rate' "
+        "where m.unit_code = 'not' and m.measure_code = 'three_public_control_rate' "
         "and e.rubric_role = 'official'"
     )
     assert (rate, status) == (Decimal("9095.2034883721"), "scored")
 
 
-@pytest.mark.builds
-def test_a_bad_correction_blocks_its_department_alone(landing: Path, tmp_path: Path) -> None:
-    write(
-        landing / "2023" / "corrections.csv",
-        HEADER
-        + correction("public_expenses", "item=three_public", "budgeted", "82.56", "0.01")
-        + correction("departments", "", "district", "盐田区", "南山区", YANTIAN),
-    )
-    assert build(landing, tmp_path / "warehouse") == {2023: []}
-    rows = Published(tmp_path / "warehouse").rows(
+def test_a_bad_correction_blocks_its_department_alone(invented: Published) -> None:
+    rows = invented.rows(
         "select unit_code, rubric_id, status, status_reason from fct_evaluations "
-        "where rubric_role = 'official' order by all"
+        "where rubric_role = 'official' and unit_code in ('badly', 'moved', 'well') order by all"
     )
     assert [row[:3] for row in rows] == [
-        (NANSHAN, "nanshan_2023", "blocked"), (YANTIAN, "nanshan_2023", "scored"),
+        ("badly", "nanshan_2023", "blocked"), ("moved", "nanshan_2023", "scored"),
+        ("well", "nanshan_2023", "incomplete"),
     ]  # fmt: skip
     assert (
-        "corrections 2023/corrections.csv row 2：无法读取，已拒收（old_value = 82.56; "
-        "expected what was delivered, 0.008256 (2023/public_expenses.csv row 2)）"
+        "corrections 2023/corrections/corrections.csv row 8：无法读取，已拒收（old_value = 82.56; "
+        "expected what was delivered, 0.008256 (2023/public_expenses/corrections.csv row 4)）"
     ) in rows[0][3]

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from orchestration import cli
 from orchestration.explain.evaluation import CannotExplain, pick
 from orchestration.explain.show import SHOWN_CELLS
 from orchestration.project import PROJECT_DIR
-from tests.conftest import LANDING, Published, append_rows, build, shift_year
+from tests.conftest import LANDING, Published, append_rows, shift_year
 from tests.test_two_departments import NANSHAN, YANTIAN
 
 pytestmark = pytest.mark.builds
@@ -39,13 +40,9 @@ def explain(capsys: pytest.CaptureFixture[str]) -> Any:
     return run
 
 
-@pytest.fixture(scope="module")
-def invented(tmp_path_factory: pytest.TempPathFactory) -> Published:
+def deliver(landing: Path) -> None:
     """2023: the two departments, and a third. 2024: four others more, each of them in trouble."""
-    import shutil
-
-    folder = tmp_path_factory.mktemp("explained")
-    landing = Path(shutil.copytree(LANDING, folder / "landing"))
+    shutil.copytree(LANDING, landing)
     shift_year(landing, 2023, 2024)
     append_rows(landing / "2023" / "departments.csv", "Z-1,2023,已撤并局,department,,深圳市,南山区")
     year = landing / "2024"
@@ -80,8 +77,6 @@ def invented(tmp_path_factory: pytest.TempPathFactory) -> Published:
         "A-1,2024,accounting_regularity,1,,",
         "A-1,2024,budget_adjustment,0.5,,",
     )
-    assert build(landing, folder / "warehouse") == {2023: [], 2024: []}
-    return Published(folder / "warehouse")
 
 
 def cells_of(node: Any) -> Iterator[dict[str, Any]]:

@@ -21,7 +21,7 @@ from orchestration.graph.steps import DELIVERED
 from orchestration.landing.contract import landing_contract
 from orchestration.landing.load import load_year
 from orchestration.project import PROJECT_DIR, SEEDS_DIR
-from tests.conftest import Published, append_rows, build, write
+from tests.conftest import Published, append_rows, build, copy_department, write
 from tests.synthetic import Generator
 
 pytestmark = pytest.mark.builds
@@ -30,6 +30,7 @@ Row = dict[str, str]
 Edit = Callable[[list[Row]], list[Row]]
 
 NANSHAN, YANTIAN = "440305-gxj", "440308-fzyj"
+BLOCKED, MISPRINTED = "blocked", "misprinted"
 CATALOGUE = (*rules("delivered"), *rules("waivers"), *rules("marts"))
 
 
@@ -1213,7 +1214,7 @@ def test_broken_departments_are_blocked_and_no_other_is_touched(tmp_path: Path) 
         if column not in ("load_id", "source_sha256"):  # of the file, which has other rows too
             columns[name].append(column)
     compared = {name: listed for name, listed in columns.items() if "unit_code" in listed}
-    assert len(compared) == 19
+    assert len(compared) == 20
     for name, listed in compared.items():
         query = f"select {', '.join(listed)} from {name} where unit_code like 'syn-%' order by all"
         assert both.rows(query) == without.rows(query), name
@@ -1234,15 +1235,22 @@ def test_the_documentation_lists_the_catalogue() -> None:
     assert listed == [shown(rule) for rule in CATALOGUE], "\n".join(map(shown, CATALOGUE))
 
 
-def test_a_critical_finding_blocks_its_department_alone(landing: Path, tmp_path: Path) -> None:
+def deliver(landing: Path) -> None:
+    """The two departments under other codes: one to be blocked, and one that misprints a score."""
+    for code, real in ((MISPRINTED, NANSHAN), (BLOCKED, YANTIAN)):
+        copy_department(landing, 2023, code, real)
     budgets = landing / "2023" / "budgets.csv"
-    budgets.write_text(budgets.read_text("utf-8").replace(",847.07,", ",853.51,"), "utf-8")
+    text = budgets.read_text("utf-8")
+    assert text.count(",847.07,") == 1
+    budgets.write_text(text.replace(",847.07,", ",853.51,"), "utf-8")
     append_rows(landing / "2023" / "staffing.csv", "unknown,2023,worker,1,1")
-    append_rows(landing / "2023" / "staffing.csv", f"第 3 页,{YANTIAN},2023,worker,1,1")
-    append_rows(landing / "2023" / "projects.csv", f"{YANTIAN},2023,p,名称,1,1,x,1,元")
-    append_rows(landing / "2023" / "reported_scores.csv", f"{NANSHAN},2023,procurement,x,")
-    published = Published(tmp_path / "warehouse")
-    assert build(landing, published.warehouse) == {2023: []}
+    append_rows(landing / "2023" / "staffing.csv", f"第 3 页,{BLOCKED},2023,worker,1,1")
+    append_rows(landing / "2023" / "projects.csv", f"{BLOCKED},2023,p,名称,1,1,x,1,元")
+    append_rows(landing / "2023" / "reported_scores.csv", f"{MISPRINTED},2023,procurement,x,")
+
+
+def test_a_critical_finding_blocks_its_department_alone(invented: Published) -> None:
+    published = invented
     rows = {
         (unit, rubric): rest
         for unit, rubric, *rest in published.rows(
@@ -1251,32 +1259,33 @@ def test_a_critical_finding_blocks_its_department_alone(landing: Path, tmp_path:
         )
     }
     for rubric in ("yantian_2023", "shenzhen_2023"):
-        status, total, grade, computed, reason = rows[YANTIAN, rubric]
+        status, total, grade, computed, reason = rows[BLOCKED, rubric]
         assert (status, total, grade, computed) == ("blocked", None, None, 0)
         assert "execution_within_budget（1 处）" in reason
         assert "readable_row（2 处）" in reason
-    assert rows[NANSHAN, "nanshan_2023"][0] == "scored"
+    assert rows[MISPRINTED, "nanshan_2023"][0] == "scored"
     assert published.rows(
         "select count(*), count(score), count(is_vetoed) from fct_indicator_scores "
-        f"where unit_code = '{YANTIAN}'"
+        f"where unit_code = '{BLOCKED}'"
     ) == [(42, 0, 0)]
     assert published.rows(
         "select distinct basis, points_awarded from fct_criterion_scores "
-        f"where unit_code = '{YANTIAN}'"
+        f"where unit_code = '{BLOCKED}'"
     ) == [("withheld", None)]
     # Its measures stay.
     assert published.rows(
-        f"select count(*) from fct_measures where unit_code = '{YANTIAN}' and status = 'defined'"
+        f"select count(*) from fct_measures where unit_code = '{BLOCKED}' and status = 'defined'"
     )[0][0] > 15  # fmt: skip
     assert published.rows(
         "select unit_code, rule_id, table_name, record_key, severity from fct_findings "
-        "where severity = 'critical' or rule_id = 'readable_reported_row' order by all"
+        "where (severity = 'critical' or rule_id = 'readable_reported_row') and unit_code in "
+        f"('{BLOCKED}', '{MISPRINTED}', 'unknown', '第 3 页') order by all"
     ) == [
-        *((NANSHAN, "readable_reported_row", "reported_scores",
-           f"2023/reported_scores.csv row {row}", "warning") for row in (46, 6)),
-        (YANTIAN, "execution_within_budget", "budgets", "budget_line=total", "critical"),
-        (YANTIAN, "readable_row", "projects", "2023/projects.csv row 18", "critical"),
-        (YANTIAN, "readable_row", "staffing", "2023/staffing.csv row 8", "critical"),
+        (BLOCKED, "execution_within_budget", "budgets", "budget_line=total", "critical"),
+        (BLOCKED, "readable_row", "projects", "2023/projects/rules.csv row 18", "critical"),
+        (BLOCKED, "readable_row", "staffing", "2023/staffing/rules.csv row 8", "critical"),
+        *((MISPRINTED, "readable_reported_row", "reported_scores",
+           f"2023/reported_scores/rules.csv row {row}", "warning") for row in (46, 6)),
         ("unknown", "known_unit", "staffing", "staff_category=worker", "critical"),
-        ("第 3 页", "readable_row", "staffing", "2023/staffing.csv row 8", "critical"),
+        ("第 3 页", "readable_row", "staffing", "2023/staffing/rules.csv row 8", "critical"),
     ]  # fmt: skip

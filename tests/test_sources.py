@@ -328,6 +328,7 @@ def test_a_database_that_does_not_do_as_asked(
     asked = {
         "selct 1": 'departments: the database refuses the query (syntax error at or near "selct"',
         f"select '{PASSWORD}'::int": 'departments: the database refuses the query (invalid input syntax for type integer: "***"',
+        "select pg_terminate_backend(pg_backend_pid()) as unit_code, 2023 as fiscal_year": "departments: the database lost its connection over the query (",
         "select * from nowhere": 'departments: the database refuses the query (relation "nowhere" does not exist',
     }
     for query, reason in asked.items():
@@ -382,14 +383,14 @@ def test_a_fetched_file_is_what_was_fetched(
         load(tables.landing)
     assert tables.fetch() == 0
     load(tables.landing).close()
-    # The same rows by another query are another delivery.
-    tables.come_from(departments=f"{DEPARTMENT} where 1 = 1")
-    assert tables.fetch() == 0
-    assert landed.read_bytes() == content
+    # The same rows by another query are another delivery, even to who has loaded them before.
     with load(tables.landing) as con:
-        assert con.execute("select origin['query'] from audit.loads").fetchall() == [
-            (f"{DEPARTMENT} where 1 = 1",)
-        ]
+        tables.come_from(departments=f"{DEPARTMENT} where 1 = 1")
+        assert tables.fetch() == 0
+        assert landed.read_bytes() == content
+        load_year(con, tables.landing, 2023)
+        queries = con.execute("select origin['query'] from audit.loads").fetchall()
+    assert queries == [(f"{DEPARTMENT} where 1 = 1",)]
     (tables.landing / "2023" / origins.NAME).write_text("{")
     with pytest.raises(LandingRefused, match=r"2023/\.origins\.json: damaged"):
         load(tables.landing)
@@ -683,7 +684,7 @@ WRONG = {
     OF_BUCKET.replace("http://", "http://u:hunter2@"): f" exchange endpoint: {SECRETS}",
     OF_BUCKET.replace(
         "{fiscal_year}", "2023"
-    ): " exchange prefix: expected {fiscal_year} in it, as the keys of a year begin",
+    ): " exchange prefix: expected {fiscal_year} in it, the folder of a year",
 }
 
 

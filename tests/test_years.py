@@ -6,9 +6,11 @@ from pathlib import Path
 import duckdb
 import pytest
 
+from expectations.rules import STAGES
 from orchestration import audit, ledger
 from orchestration.publication import chain, summary
-from tests.conftest import Published, TwoYears, append_rows, build
+from tests.conftest import Published, TwoYears, append_rows, build, copy_department
+from tests.test_data_docs import Page
 
 pytestmark = pytest.mark.builds
 
@@ -65,8 +67,18 @@ def test_other_years_stay_the_files_that_they_are(two_years: TwoYears) -> None:
     older = two_years.warehouse.resolve() / "publications"
     older /= (two_years.warehouse / "published").readlink().name
     first = {year: of_year(two_years, year) for year in (2023, 2024)}
+    pages, checkpoints = texts(two_years, "data_docs"), texts(two_years, "validations")
     append_rows(two_years.landing / "2024" / "petitions.csv", f"{NANSHAN},2024,来访,5,5,4")
+    append_rows(two_years.landing / "2024" / "budgets.csv", f"{YANTIAN},2024,other,1,1,2,元")
     assert build(two_years.landing, two_years.warehouse, 2024) == {2024: []}
+    assert changed(pages, texts(two_years, "data_docs")) == {
+        "index.html", "2024.html", "2024-departments.html",
+    }  # fmt: skip
+    exceeded = Page(two_years.warehouse / "published" / "data_docs" / "2024.html")
+    assert exceeded.row("execution_within_budget")[3] == "1"
+    # Of the checkpoints, only the one that finds something else says something else.
+    assert changed(checkpoints, texts(two_years, "validations")) == {"2024/delivered.json"}
+    assert len(checkpoints) == 2 * len(STAGES)
     newer = (two_years.warehouse / "published").resolve()
 
     def same(name: str) -> bool:
@@ -89,6 +101,21 @@ def test_other_years_stay_the_files_that_they_are(two_years: TwoYears) -> None:
     assert not same(mart.format(2023))
     assert same("data_docs/2023.html")
 
+    # Evidence of an older version had a row for each use of a cell, and did not say of which year
+    # the cell was.
+    evidence = two_years.rows("from fct_evidence order by all")
+    as_an_older_version_published_it(
+        two_years,
+        """
+        create table marts.older as
+        select * exclude (delivered_unit_code, delivered_year, lines_count) from marts.fct_evidence;
+        drop view marts.fct_evidence;
+        drop view marts.fct_evidence_lines;
+        drop table marts.fct_evidence_cells;
+        drop table marts.fct_evidence_line_cells;
+        alter table marts.older rename to fct_evidence;
+        """,
+    )
     (newer / "scores.duckdb").chmod(0o644)
     with duckdb.connect(str(newer / "scores.duckdb")) as con:
         con.execute("update marts.fct_evaluations set total_score = 1 where fiscal_year = 2023")
@@ -99,6 +126,25 @@ def test_other_years_stay_the_files_that_they_are(two_years: TwoYears) -> None:
     assert not same(mart.format(2023))
     assert of_year(two_years, 2023) == first[2023]
     assert_published_as_built(two_years)
+    kept = two_years.rows("from fct_evidence order by all")
+    assert {row[1] for row in kept} == {2023, 2024}
+    assert kept == evidence
+
+
+def texts(published: Published, name: str) -> dict[str, str]:
+    """The files of a folder of what is published."""
+    folder = published.warehouse / "published" / name
+    return {
+        path.relative_to(folder).as_posix(): path.read_text("utf-8")
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def changed(before: dict[str, str], after: dict[str, str]) -> set[str]:
+    """Which of the same files say something else."""
+    assert set(before) == set(after)
+    return {name for name in before if before[name] != after[name]}
 
 
 def runs_of(published: Published) -> list[tuple[str, int]]:
@@ -131,42 +177,32 @@ def test_loading_a_year_again_replaces_it(landing: Path, published: Published) -
         """
         alter table marts.fct_reconciliation drop column explained_by;
         alter table marts.fct_measures alter numerator type decimal(38, 14);
+        -- As if with other grades, of which Yantian's was 良.
+        update audit.runs set seeds = map_from_entries(list_transform(map_entries(seeds),
+            lambda e: if(e.key = 'grade_bands', {'key': e.key, 'value': 'another'}, e)));
+        update marts.fct_evaluations set grade = '良' where rubric_id = 'yantian_2023';
         """,
     )
     assert build(landing, published.warehouse) == {2023: []}
+    # The history names the seed.
+    assert published.rows(
+        "select unit_code, item_type, item_code, old_text, new_text, cause "
+        "from fct_evaluation_history where rubric_id != 'shenzhen_2023'"
+    ) == [(YANTIAN, "grade", "TOTAL", "良", "优", "更换评分标准 seeds/grade_bands.csv")]
     assert published.rows(query) == before
     assert published.rows(
         "select data_type from duckdb_columns() "
         "where table_name = 'fct_measures' and column_name = 'numerator'"
     ) == [("DECIMAL(38,16)",)]
-    del first["fct_reconciliation"]
+    del first["fct_reconciliation"], first["fct_evaluation_history"]
     assert published.tables().items() >= first.items()
-
-
-def test_evidence_of_an_older_version_is_kept(two_years: TwoYears) -> None:
-    """It had a row for each use of a cell, and did not say of which year the cell was."""
-    query = "from fct_evidence order by all"
-    before = two_years.rows(query)
-    as_an_older_version_published_it(
-        two_years,
-        """
-        create table marts.older as
-        select * exclude (delivered_unit_code, delivered_year, lines_count) from marts.fct_evidence;
-        drop view marts.fct_evidence;
-        drop view marts.fct_evidence_lines;
-        drop table marts.fct_evidence_cells;
-        drop table marts.fct_evidence_line_cells;
-        alter table marts.older rename to fct_evidence;
-        """,
-    )
-    assert build(two_years.landing, two_years.warehouse, 2024) == {2024: []}
-    after = two_years.rows(query)
-    assert {row[1] for row in after} == {2023, 2024}
-    assert after == before
 
 
 def test_a_refused_year_leaves_the_others_published(two_years: TwoYears) -> None:
     before = of_year(two_years, 2024)
+    assert two_years.rows("from fct_evaluation_history") == []
+    pages, checkpoints = texts(two_years, "data_docs"), texts(two_years, "validations")
+    budgets = (two_years.landing / "2024" / "budgets.csv").read_bytes()
     append_rows(two_years.landing / "2024" / "budgets.csv", ",2024,total,1,1,1,元")
     append_rows(two_years.landing / "2023" / "petitions.csv", f"{NANSHAN},2023,来访,5,5,4")
     outcomes = build(two_years.landing, two_years.warehouse)
@@ -176,6 +212,11 @@ def test_a_refused_year_leaves_the_others_published(two_years: TwoYears) -> None
         "so the row names no department; expected its unit_code"
     ]
     assert of_year(two_years, 2024) == before
+    after = texts(two_years, "data_docs")
+    assert changed(pages, after) == {"index.html", "2023.html", "2023-departments.html"}
+    assert not {
+        name for name in changed(checkpoints, texts(two_years, "validations")) if "2024" in name
+    }
     assert two_years.rows(
         "select numerator, denominator from fct_measures "
         f"where unit_code = '{NANSHAN}' and fiscal_year = 2023 "
@@ -185,24 +226,36 @@ def test_a_refused_year_leaves_the_others_published(two_years: TwoYears) -> None
     found = summary.read(two_years.warehouse / "published" / "scores.duckdb", [2023])
     assert found.outdated == [STALE]
 
-
-def test_a_further_department_is_rows(landing: Path, tmp_path: Path) -> None:
-    folder = landing / "2023"
-    for path in folder.glob("*.csv"):
-        lines = path.read_text("utf-8").splitlines()
-        append_rows(
-            path,
-            *(line.replace(YANTIAN, "440308-new") for line in lines if line.startswith(YANTIAN)),
+    # Measures of change read the year before, so that it was loaded anew is told as well.
+    (two_years.landing / "2024" / "budgets.csv").write_bytes(budgets)
+    append_rows(
+        two_years.landing / "2024" / "assessments.csv",
+        f"{YANTIAN},2024,spending_violation,1,甲,乙",
+    )
+    assert build(two_years.landing, two_years.warehouse, 2024) == {2024: []}
+    assert {
+        why for (why,) in two_years.rows(
+            "select distinct cause from fct_evaluation_history where fiscal_year = 2024"
         )
-    append_rows(folder / "assessments.csv", "440308-new,2023,spending_violation,1,audit,invented")
-    published = Published(tmp_path / "warehouse")
-    assert build(landing, published.warehouse) == {2023: []}
-    rows = published.rows(
+    } == {"更换文件 2024/assessments.csv；更换文件 2023/petitions.csv"}  # fmt: skip
+
+
+def deliver(landing: Path) -> None:
+    """A department beside that of Yantian, in all but a violation like it."""
+    copy_department(landing, 2023, "440308-new", YANTIAN)
+    append_rows(
+        landing / "2023" / "assessments.csv", "440308-new,2023,spending_violation,1,audit,invented"
+    )
+
+
+def test_a_further_department_is_rows(invented: Published) -> None:
+    rows = invented.rows(
         "select unit_code, total_score, district_rank from fct_evaluations "
-        "where rubric_id = 'yantian_2023' order by unit_code"
+        "where rubric_id = 'yantian_2023' and fiscal_year = 2023 and total_score is not null "
+        "order by unit_code"
     )
     assert rows == [(YANTIAN, Decimal("96.08"), 1), ("440308-new", Decimal("94.08"), 2)]
-    assert published.rows(
+    assert invented.rows(
         "select score, is_vetoed from fct_indicator_scores where unit_code = '440308-new' "
         "and indicator_code = 'financial_compliance' and rubric_id = 'yantian_2023'"
     ) == [(Decimal(0), True)]

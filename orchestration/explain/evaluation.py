@@ -212,6 +212,7 @@ class Evaluation:
     rubric_role: str
     status: str
     status_reason: str | None
+    is_final: bool | None
     total_score: Decimal | None
     grade: str | None
     district_rank: int | None
@@ -425,7 +426,7 @@ class _Reader:
             """
             select
                 unit_code, unit_name, fiscal_year, city, district, rubric_id, r.name as rubric_name,
-                rubric_role, status, status_reason, total_score, grade, district_rank,
+                rubric_role, status, status_reason, is_final, total_score, grade, district_rank,
                 r.score_decimals, reported_total, reported_grade, total_difference,
                 points_computed, points_assessed, points_default, points_missing, points_excluded
             from fct_evaluations

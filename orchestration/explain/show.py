@@ -22,7 +22,7 @@ from orchestration.explain.evaluation import (
     with_parts,
 )
 from orchestration.html import templates
-from orchestration.labels import labels
+from orchestration.labels import NOT_FINAL, labels
 from orchestration.plain import plain as as_written
 
 SHOWN_CELLS = 20
@@ -302,12 +302,13 @@ def run_text(run: Run | None) -> str:
 
 
 def notes_text(evaluation: Evaluation) -> list[str]:
-    """Why there is no total, how it differs from the printed one, and what its points rest on."""
+    """Whether a total is final or why there is none, how it differs from what is printed, its bases."""
     e = evaluation
     bases = ["computed", "assessed", "default", "missing"]
     bases += ["excluded"] if e.points_excluded else []
     rests_on = (f"{LABELS[basis]} {plain(getattr(e, f'points_{basis}'))}" for basis in bases)
     return [
+        *([NOT_FINAL] if e.is_final is False else []),
         *([e.status_reason] if e.status_reason else []),
         *(printed_text(printed) for printed in e.printed),
         f"分值依据 {'，'.join(rests_on)}",

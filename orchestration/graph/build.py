@@ -10,7 +10,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Optional
 
@@ -37,14 +36,14 @@ class Settings:
     Attributes:
         landing: The landing folder.
         warehouse: The warehouse folder.
-        started_at: When runs count as started, to repeat one; when they do by default.
+        as_of: When runs count as started, to repeat one; when they do by default.
         command: The command that launches the runs; none where Dagster does.
         is_preview: Whether a build is kept for approval instead of being published.
     """
 
     landing: Path
     warehouse: Path
-    started_at: datetime | None = None
+    as_of: ledger.AsOf | None = None
     command: str | None = None
     is_preview: bool = False
 

@@ -9,6 +9,7 @@ from orchestration import seeds
 from orchestration.faults import Refused, WrongSurroundings, keep_details
 from orchestration.graph.build import FIRST_YEAR, JOB, Build, Launched, Settings
 from orchestration.graph.steps import steps
+from orchestration.ledger import AsOf
 
 
 def run(
@@ -16,7 +17,7 @@ def run(
     warehouse: Path,
     years: list[int],
     command: str,
-    started_at: datetime | None = None,
+    as_of: AsOf | None = None,
     *,
     is_preview: bool = False,
 ) -> dict[int, list[str]]:
@@ -27,7 +28,7 @@ def run(
         warehouse: The warehouse folder.
         years: The fiscal years.
         command: What launches them, as the ledger has it.
-        started_at: When the runs count as started; when they do by default.
+        as_of: When the runs count as started; when they do by default.
         is_preview: Whether builds are kept for approval instead of being published.
 
     Returns:
@@ -35,7 +36,7 @@ def run(
     """
     if faults := seeds.faults():
         return faulty_seeds(years, faults)
-    settings = Settings(landing.absolute(), warehouse.absolute(), started_at, command, is_preview)
+    settings = Settings(landing.absolute(), warehouse.absolute(), as_of, command, is_preview)
     return {year: no_fiscal_year(year) or _reasons(year, settings) for year in years}
 
 

@@ -105,7 +105,7 @@ def _load(build: Build) -> Iterator[Loaded]:
             raise LandingRefused(faults)
         with duckdb.connect(str(build.of.build_file)) as con:
             ledger.start_run(
-                con, build.launched.run_id, [build.year], build.settings.started_at, build.origin
+                con, build.launched.run_id, [build.year], build.settings.as_of, build.origin
             )
             loads = load_year(con, build.landing_dir, build.year)
             ledger.loaded(con)

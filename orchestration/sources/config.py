@@ -176,7 +176,7 @@ class Objects(_Source):
     Attributes:
         endpoint: The server's address.
         bucket: The bucket.
-        prefix: How keys begin that are of a fiscal year, with `{fiscal_year}`.
+        prefix: The folder of a fiscal year, with `{fiscal_year}`.
         access_key: `${NAME}` of the variable that has the access key.
         secret_key: The same of its secret.
         region: The region that requests are signed for.
@@ -210,7 +210,7 @@ class Objects(_Source):
     @classmethod
     def _of_a_year(cls, prefix: str) -> str:
         if IN_A_PREFIX not in prefix:
-            raise ValueError(f"expected {IN_A_PREFIX} in it, as the keys of a year begin")
+            raise ValueError(f"expected {IN_A_PREFIX} in it, the folder of a year")
         return prefix
 
     def keys(self) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 import json
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
@@ -29,8 +29,8 @@ ROWS_AT_ONCE = 5000
 CONNECT_SECONDS = 15
 # How each driver is told to give up a server that does not answer.
 TIMEOUTS = {
-    **dict.fromkeys(("psycopg", "psycopg2", "pymysql", "mysqldb", "asyncpg"), "connect_timeout"),
-    **{"oracledb": "tcp_connect_timeout", "pg8000": "timeout", "pymssql": "login_timeout"},
+    **dict.fromkeys(("psycopg", "psycopg2", "pymysql", "mysqldb"), "connect_timeout"),
+    **{"oracledb": "tcp_connect_timeout", "pymssql": "login_timeout"},
 }
 # What begins a transaction that writes nothing and sees the database as of one moment.
 OPTIONS: dict[str, dict[str, Any]] = {
@@ -42,7 +42,6 @@ STATEMENTS = {
     "dm": ("set transaction read only",),
     "mysql": ("start transaction with consistent snapshot, read only",),
     "mariadb": ("start transaction with consistent snapshot, read only",),
-    "sqlite": ("pragma query_only = on", "begin"),
 }
 # DuckDB's decimals have as many digits.
 MOST_DIGITS, LONG_DIGITS = 38, 18
@@ -109,7 +108,6 @@ def snapshot(url: URL) -> Iterator[Snapshot]:
         raise WrongSurroundings(
             f"url: {in_a_line(error)}; correct it, or the variables that it names"
         ) from None
-    dialect = engine.dialect.name
     try:
         connection = engine.connect()
     except (SQLAlchemyError, OSError) as error:
@@ -117,24 +115,33 @@ def snapshot(url: URL) -> Iterator[Snapshot]:
             f"cannot connect to {place} ({_said(error)}); check the server, the url and the "
             "variables that it names"
         ) from None
-    with connection:
-        try:
-            connection.execution_options(**OPTIONS.get(dialect, {}))
-            for statement in STATEMENTS.get(dialect, ()):
-                connection.exec_driver_sql(statement)
-            # Some take the moment of the first query.
-            connection.execute(select(literal_column("1")))
-        except SQLAlchemyError as error:
-            raise WrongSurroundings(
-                f"no transaction that only reads can be begun ({_said(error)}); docs/sources.md"
-            ) from None
-        version = ".".join(map(str, engine.dialect.server_version_info or ()))
-        yield Snapshot(
-            connection,
-            f"{dialect} {version} {place}",
-            f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
-            dialect in OPTIONS or dialect in STATEMENTS,
-        )
+    try:
+        yield _begun(connection, place)
+    finally:
+        # Nothing was written; and what went wrong with a lost connection is told already.
+        with suppress(SQLAlchemyError):
+            connection.close()
+
+
+def _begun(connection: Connection, place: str) -> Snapshot:
+    dialect = connection.dialect
+    try:
+        connection.execution_options(**OPTIONS.get(dialect.name, {}))
+        for statement in STATEMENTS.get(dialect.name, ()):
+            connection.exec_driver_sql(statement)
+        # Some take the moment of the first query.
+        connection.execute(select(literal_column("1")))
+    except SQLAlchemyError as error:
+        raise WrongSurroundings(
+            f"no transaction that only reads can be begun ({_said(error)}); docs/sources.md"
+        ) from None
+    version = ".".join(map(str, dialect.server_version_info or ()))
+    return Snapshot(
+        connection,
+        f"{dialect.name} {version} {place}",
+        f"{datetime.now(UTC):%Y-%m-%d %H:%M:%S} UTC",
+        dialect.name in OPTIONS or dialect.name in STATEMENTS,
+    )
 
 
 def take(of: Snapshot, query: str, table: Table, year: int, target: Path) -> int:
@@ -171,9 +178,12 @@ def take(of: Snapshot, query: str, table: Table, year: int, target: Path) -> int
             for rows in result.partitions():
                 for row in rows:
                     plain.write(found.line(row))
-        except (SQLAlchemyError, OSError) as error:
+        except SQLAlchemyError as error:
+            is_lost = isinstance(error, DBAPIError) and error.connection_invalidated
+            how = "lost its connection over" if is_lost else "refuses"
+            what_to_do = "fetch again" if is_lost else "correct it"
             raise WrongSurroundings(
-                f"{table.name}: the database refuses the query ({_said(error)}); correct it"
+                f"{table.name}: the database {how} the query ({_said(error)}); {what_to_do}"
             ) from None
         if faults := found.faults(table.name):
             raise LandingRefused(faults)

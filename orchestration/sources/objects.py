@@ -1,7 +1,6 @@
 """The objects of a bucket of S3-compatible storage, landed as the very files that they are."""
 
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC
 from pathlib import Path
@@ -74,9 +73,10 @@ class Bucket:
             LandingRefused: There is none, or one has no place in a year's folder.
             WrongSurroundings: The bucket cannot be listed.
         """
-        prefix = self._source.prefix.replace(IN_A_PREFIX, str(year))
+        prefix = self._source.prefix.replace(IN_A_PREFIX, str(year)).strip("/") + "/"
         try:
-            listed = sorted(self._list(prefix), key=lambda meta: str(meta["path"]))
+            pages = obstore.list(self._store, prefix)
+            listed = sorted((meta for page in pages for meta in page), key=lambda m: m["path"])
         except (BaseError, OSError) as error:
             raise WrongSurroundings(
                 f"{self._told}: cannot be listed ({_said(error)}); check the endpoint, the bucket "
@@ -85,8 +85,8 @@ class Bucket:
         found: list[Found] = []
         reasons: list[str] = []
         for meta in listed:
-            key = str(meta["path"])
-            name = key.removeprefix(prefix).lstrip("/")
+            key = meta["path"]
+            name = key.removeprefix(prefix)
             parts = name.split("/")
             if not name or any(p.startswith((".", "~$")) or p.lower() in UNSEEN for p in parts):
                 continue
@@ -106,12 +106,6 @@ class Bucket:
         if reasons:
             raise LandingRefused(reasons)
         return found
-
-    def _list(self, prefix: str) -> Iterator[Any]:
-        # It is asked for whole names between slashes alone, so what is before the last one.
-        folder = prefix.rpartition("/")[0]
-        for page in obstore.list(self._store, folder or None):
-            yield from (meta for meta in page if str(meta["path"]).startswith(prefix))
 
     def facts(self, found: Found, version: str | None) -> dict[str, str]:
         """What is kept of an object as the origin of its file."""

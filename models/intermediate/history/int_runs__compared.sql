@@ -30,8 +30,8 @@ select
     last_published.run_id as old_run_id,
     this_run.run_id as new_run_id,
     this_run.started_at as new_started_at,
-    {{ day_of('last_published.started_at') }} as old_date,
-    {{ day_of('this_run.started_at') }} as new_date,
+    {{ run_date('last_published') }} as old_date,
+    {{ run_date('this_run') }} as new_date,
     last_published.code_sha256 is not null as is_recorded,
     read_then.read_run_id as read_old_run_id,
     read_now.read_run_id as read_new_run_id

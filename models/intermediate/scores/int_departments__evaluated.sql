@@ -18,7 +18,7 @@ select
     departments.parent_unit_code,
     departments.city,
     departments.district,
-    {{ year_is_closed('runs.started_at', 'departments.fiscal_year') }} as is_year_closed
+    {{ year_is_closed('runs', 'departments.fiscal_year') }} as is_year_closed
 from departments
 inner join run_years using (fiscal_year)
 inner join runs using (run_id, fiscal_year)
