@@ -1,5 +1,6 @@
 """The Dagster graph: what it is made of, and that launching it is what the command runs."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -82,10 +83,21 @@ def test_the_schedule_asks_for_the_year_before(definitions: dg.Definitions) -> N
 
 
 def test_a_launch_in_dagster_publishes_the_same(
-    definitions: dg.Definitions, warehouse: Path, two_departments: Published
+    definitions: dg.Definitions,
+    warehouse: Path,
+    two_departments: Published,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delitem(sys.modules, "orchestration.lineage.events", raising=False)
+    monkeypatch.chdir(tmp_path)
     result = definitions.resolve_job_def(JOB).execute_in_process(partition_key="2023")
     assert result.success
+    # Of lineage nothing is told unless it is asked for.
+    assert "orchestration.lineage.events" not in sys.modules
+    assert list(tmp_path.iterdir()) == []
+    for event in result.get_asset_materialization_events():
+        assert "dagster/column_lineage" not in event.materialization.metadata
     assert Published(warehouse).tables() == two_departments.tables()
     loaded = result.get_asset_materialization_events()
     (budgets,) = (e for e in loaded if e.asset_key == dg.AssetKey(["raw", "budgets"]))
