@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 # Byte code is compiled when packages are installed; without it every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test unit lint hooks docs sandbox bench dagster superset lock upgrade clean
+.PHONY: run test unit lint hooks docs sandbox bench torture dagster superset lock upgrade clean
 .DEFAULT_GOAL := run
 
 # A .venv of another Python, of another place or whose Python is gone is made anew.
@@ -29,6 +29,7 @@ lint: .venv/dev.installed
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python requirements/lint_sql.py
+	@$(BIN)/python requirements/audit.py
 
 hooks: .venv/dev.installed  ## have git lint what is committed
 	@$(BIN)/pre-commit install
@@ -42,8 +43,11 @@ sandbox: .venv/run.installed  ## a loaded DuckDB file for dbt by hand: dbt build
 bench: .venv/dev.installed  ## what a run takes, beside the least that it could; BENCH=--help
 	@$(BIN)/python -m bench $(BENCH)
 
+torture: .venv/dev.installed  ## kills, full disks, clocks, readers: half an hour; TORTURE=--help
+	@$(BIN)/python -m tests.torture $(TORTURE)
+
 dagster: .venv/run.installed  ## the graph in a browser, with its schedule
-	@mkdir -p .dagster && cp orchestration/dagster.yaml .dagster/dagster.yaml
+	@DAGSTER_HOME="$$PWD/.dagster" $(BIN)/python -m orchestration.instance
 	@DAGSTER_HOME="$$PWD/.dagster" $(BIN)/dagster dev
 
 superset:  ## the dashboards of bi/ in Apache Superset on this machine, docs/superset.md

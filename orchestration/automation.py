@@ -206,9 +206,10 @@ def _due(
     def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
         at = context.scheduled_execution_time.astimezone(zone)
         due = moment.of(at.year, zone)
-        if at < due:
-            if years_before == 0:
-                return dg.SkipReason(f"{at.year} is due on {due:%Y-%m-%d}")
+        is_due = at >= due
+        if not is_due and years_before == 0:
+            return dg.SkipReason(f"{at.year} is due on {due:%Y-%m-%d}")
+        if not is_due:
             due = moment.of(at.year - 1, zone)
         year = due.year - years_before
         # What was built after the year was over has all of it; of the open year what is due now.
@@ -217,6 +218,8 @@ def _due(
         if reason := _there(context.instance, watched, year, since):
             return dg.SkipReason(reason)
         if year not in landing_years(watched.landing) or not watched.files(year):
+            if not is_due:
+                return dg.SkipReason(f"{year + 1} is due on {moment.of(at.year, zone):%Y-%m-%d}")
             line = (
                 f"{year} is due since {due:%Y-%m-%d}, but {watched.landing / str(year)} has no "
                 "files; put them there"

@@ -3,6 +3,7 @@
 import gc
 import logging
 import os
+import signal
 import sys
 import time
 import traceback
@@ -337,6 +338,51 @@ def check(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool) 
 
 @jixiao.command()
 @click.option(
+    "--year",
+    "years",
+    type=_FiscalYear(),
+    multiple=True,
+    metavar="Y",
+    help="A fiscal year; may be repeated.  [default: every year that sources.yml names, and every "
+    "one of the landing folder that a source is for]",
+)
+@_landing
+def fetch(years: tuple[int, ...], landing: Path) -> int:
+    """Fetch landing tables from databases and S3 storage.
+
+    The file sources.yml in the landing folder, or the one that JIXIAO_SOURCES names, says from
+    where. What a source holds is put into the landing folder whole or not at all, and only where it
+    has changed. It exits with 1 where what a source holds is refused, with 2 where one cannot be
+    reached.
+    """
+    _tell_progress()
+    _years(landing)
+    from orchestration.sources import config
+    from orchestration.sources.fetch import fetch as fetched
+
+    path = config.sources_file(landing)
+    try:
+        sources = config.read(path)
+    except WrongSurroundings as wrong:
+        return max(_told(line) for line in str(wrong).splitlines())
+    wanted = sorted(set(years)) or config.years(sources, landing)
+    if not wanted:
+        return _told(f"{path}: no fiscal year to fetch; name one with --year")
+    if strange := [y for y in wanted if not any(of.is_for(y) for of in sources.values())]:
+        return _told(f"{path}: no source is for {', '.join(map(str, strange))}; see its years")
+    outcomes = fetched(landing, sources, wanted)
+    for of in outcomes:
+        for line in of.refused:
+            print(f"{of.year} refused: {of.source}: {line}", file=sys.stderr)
+        for line in of.faults:
+            _told(f"{of.year} {of.source}: {line}")
+    if any(of.faults for of in outcomes):
+        return WRONG_USAGE
+    return REFUSED if any(of.refused for of in outcomes) else PUBLISHED
+
+
+@jixiao.command()
+@click.option(
     "--year", type=_FiscalYear(), required=True, metavar="Y", help="The fiscal year of the data."
 )
 @click.option(
@@ -616,6 +662,8 @@ def command() -> None:
     # Importing the engines makes more than half a million objects that stay: look for garbage less
     # often than after every 700.
     gc.set_threshold(100_000, 50, 100)
+    # What systemd stops ends as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     terminal.prepare()
     status = main()
     if fault := terminal.fault():

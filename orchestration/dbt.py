@@ -170,13 +170,16 @@ def invoke(
 
     Returns:
         dbt's own result.
+
+    Raises:
+        KeyboardInterrupt: Somebody has asked the process to end.
     """
     with _environment(database):
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
         try:
-            return dbtRunner(manifest=manifest, callbacks=callbacks).invoke(
+            result = dbtRunner(manifest=manifest, callbacks=callbacks).invoke(
                 [
                     *arguments,
                     *("--log-level", "none", "--log-level-file", "none"),
@@ -187,6 +190,9 @@ def invoke(
                     *("--log-path", str(target)),
                 ]
             )
+            if isinstance(result.exception, KeyboardInterrupt):
+                raise result.exception
+            return result
         finally:
             # dbt keeps the file open from node to node; whoever comes next must find it free.
             DuckDBConnectionManager.close_all_connections()

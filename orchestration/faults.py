@@ -1,7 +1,9 @@
 """What keeps a year from being published, or a command from its work."""
 
 import os
+import stat
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 
@@ -36,6 +38,17 @@ def in_a_line(error: BaseException) -> str:
     return " ".join(str(error).split()) or type(error).__name__
 
 
+def for_builders(path: Path) -> None:
+    """Let those alone open a file of the warehouse who may write its folder.
+
+    Args:
+        path: The file. Where it is another user's, it stays as it is.
+    """
+    is_shared = path.parent.stat().st_mode & stat.S_IWGRP
+    with suppress(PermissionError):
+        path.chmod(0o660 if is_shared else 0o600)
+
+
 def keep_details(details: str, folder: Path) -> str:
     """Write what helps to find a fault, such as a stack trace, into a file.
 
@@ -50,6 +63,9 @@ def keep_details(details: str, folder: Path) -> str:
     log = folder / "failure.log"
     try:
         try:
+            log.touch()
+            # It may name what is for nobody who only reads what is published.
+            for_builders(log)
             log.write_text(details, encoding="utf-8", errors="backslashreplace")
             return f"details in {log}"
         except OSError:

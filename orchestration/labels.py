@@ -5,6 +5,9 @@ from functools import cache
 
 from orchestration.project import SEEDS_DIR
 
+# What is said of an evaluation where is_final of the marts is false.
+NOT_FINAL = "未决算：年度未结束，以下为年中数据，非最终结果"
+
 
 @cache
 def labels(*domains: str) -> dict[str, str]:

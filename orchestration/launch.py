@@ -90,7 +90,7 @@ def _failure_lines(event: dg.DagsterEvent, warehouse: Path) -> list[str]:
     if getattr(failure, "user_failure_data", None):
         return str(failure.user_failure_data.description).splitlines()
     error = failure.error
-    if "Interrupted" in (error.cls_name or ""):
+    if "Interrupt" in (error.cls_name or ""):
         raise KeyboardInterrupt
     details = error.to_string()
     while error.cause:

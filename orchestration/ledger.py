@@ -223,7 +223,7 @@ def loaded(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         insert into audit.run_files by name
-        select run_id, fiscal_year, table_name, source_file, source_sha256
+        select run_id, fiscal_year, table_name, source_file, source_sha256, origin
         from audit.loads inner join audit.run_years using (fiscal_year)
         """
     )

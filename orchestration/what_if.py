@@ -20,6 +20,7 @@ from rich.table import Table
 from orchestration import dbt, duck, ledger, seeds
 from orchestration.explain.evaluation import CannotExplain, pick
 from orchestration.faults import Refused, WrongSurroundings
+from orchestration.labels import NOT_FINAL
 from orchestration.plain import plain
 from orchestration.project import BUILD_FILE
 from orchestration.publication import summary
@@ -78,6 +79,8 @@ class Comparison:
     """What departments of a year would come to under a rubric.
 
     Attributes:
+        is_final: Whether the year was over when it was evaluated; null where nobody was, or by an
+            older version.
         changed: What has changed since the year was published, and may count in the difference.
     """
 
@@ -85,6 +88,7 @@ class Comparison:
     rubric_id: str
     rubric_name: str | None
     total_points: Decimal
+    is_final: bool | None
     changed: tuple[str, ...]
     departments: tuple[Department, ...]
 
@@ -276,11 +280,17 @@ def _read(
         "where rubric_id = $rubric",
         rubric=rubric_id,
     )
+    (final,) = rows(
+        "select bool_and(is_final) as is_final from published.marts.fct_evaluations "
+        "where fiscal_year = $year",
+        year=year,
+    )
     return Comparison(
         fiscal_year=year,
         rubric_id=rubric_id,
         rubric_name=rubric["name"],
         total_points=rubric["total_points"],
+        is_final=final["is_final"],
         changed=changed,
         departments=tuple(
             Department(**row, indicators=tuple(indicators.get(row["unit_code"], ())))
@@ -351,6 +361,8 @@ def show(comparison: Comparison, out: TextIO) -> None:
                     _number(i.difference, "+"),
                 )
             console.print(table)
+    if comparison.is_final is False:
+        print(f"{comparison.fiscal_year} {NOT_FINAL}（not final）", file=out)
     for what in comparison.changed:
         print(
             f"the {what} {'have' if what == 'seeds' else 'has'} changed since "

@@ -175,7 +175,7 @@ def install(packages: str) -> None:
     """Install one set of packages and the project itself, with their byte code.
 
     Args:
-        packages: `run` or `dev`.
+        packages: `run`, `postgres` or `dev`.
     """
     if not is_usable():
         if sys.version_info < OLDEST:
@@ -207,8 +207,8 @@ def install_superset() -> None:
 def lock(*options: str) -> None:
     """Pin all packages with hashes and without addresses.
 
-    `run` is held to what `dev` resolved to, so that both can share an environment. Superset's are
-    apart.
+    `run` and `postgres` are held to what `dev` resolved to, so that all can share an environment.
+    Superset's are apart.
 
     Args:
         options: `--upgrade` moves everything to its latest; by default what is pinned stays where
@@ -219,6 +219,9 @@ def lock(*options: str) -> None:
         "requirements/uv.txt": ("requirements/uv.in",),
         "requirements/dev.txt": (*project, "--group", "dev"),
         "requirements/run.txt": (*project, "--constraints", "requirements/dev.txt"),
+        "requirements/postgres.txt": (
+            *(*project, "--extra", "postgres", "--constraints", "requirements/dev.txt"),
+        ),
         "bi/requirements.txt": ("bi/requirements.in",),
     }
     for path, sources in sets.items():
@@ -233,7 +236,9 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     asked = parser.add_subparsers(dest="asked", required=True)
     asked.add_parser("look").add_argument("--this-python", action="store_true")
-    asked.add_parser("install").add_argument("packages", choices=["run", "dev", "superset"])
+    asked.add_parser("install").add_argument(
+        "packages", choices=["run", "postgres", "dev", "superset"]
+    )
     asked.add_parser("lock").add_argument("--upgrade", action="store_true")
     given = parser.parse_args()
     if given.asked == "look":

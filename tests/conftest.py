@@ -419,7 +419,7 @@ def _no_environment(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     for name in (
         *("JIXIAO_WAREHOUSE", "JIXIAO_TARGET", "DAGSTER_HOME"),
         *("JIXIAO_COLUMN_LINEAGE", "JIXIAO_OPENLINEAGE_FILE", "JIXIAO_HEADS_FILE"),
-        "JIXIAO_SITE",
+        *("JIXIAO_SITE", "JIXIAO_SOURCES"),
     ):
         monkeypatch.delenv(name, raising=False)
     yield

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Mapping
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import IO
 
@@ -22,19 +23,25 @@ def run(
     arguments: tuple[str, ...], cwd: Path, environment: Mapping[str, str]
 ) -> "subprocess.CompletedProcess[str]":
     """The jixiao command of the project in `cwd`, as a process of its own."""
-    server = multiprocessing.get_context("forkserver")
-    server.set_forkserver_preload([*ENGINES])
     with tempfile.TemporaryFile("w+b") as out, tempfile.TemporaryFile("w+b") as err:
         paths = tuple(f"/proc/{os.getpid()}/fd/{stream.fileno()}" for stream in (out, err))
-        process = server.Process(
-            target=_command, args=(arguments, str(cwd), dict(environment), *paths)
-        )
-        process.start()
+        process = start(arguments, str(cwd), environment, *paths)
         process.join()
         assert process.exitcode is not None
         return subprocess.CompletedProcess(
             arguments, process.exitcode, stdout=_text(out), stderr=_text(err)
         )
+
+
+def start(
+    arguments: tuple[str, ...], cwd: str, environment: Mapping[str, str], out: str, err: str
+) -> BaseProcess:
+    """Start the command, whose output goes to the ends of two files."""
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([*ENGINES])
+    process = server.Process(target=_command, args=(arguments, cwd, dict(environment), out, err))
+    process.start()
+    return process
 
 
 def _text(stream: IO[bytes]) -> str:

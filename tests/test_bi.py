@@ -449,6 +449,36 @@ def level1(world: World, answers: list[Answer]) -> None:
         assert abs(Fraction(row["percent"]) - 100 * Fraction(got) / Fraction(of)) < Fraction(1, 100)
 
 
+def mid_year(world: World, answers: list[Answer]) -> None:
+    """Where the figures are of June, progress and pace are the measures of the second quarter."""
+    departments, behind = answers
+    values = world.by(
+        "from fct_measures where status = 'defined'", "unit_code", "fiscal_year", "measure_code"
+    )
+    months = {
+        unit_year(r)
+        for r in world.rows("from fct_midyear_monitoring where table_name = 'budget_execution'")
+    }
+    evaluated = world.by("from dim_departments", "unit_code", "fiscal_year")
+    assert {unit_year(r) for r in departments} == set(evaluated)
+    compared = 0
+    for row in departments:
+        if row["month"] == 6 and unit_year(row) in months:
+            for column, measure in (("progress", "q2_progress"), ("pace", "q2_execution_rate")):
+                assert row[column] == values[(*unit_year(row), measure)]["value"]
+            pace = row["pace"]
+            light = "green" if pace >= 1 else "red" if pace < Decimal("0.8") else "yellow"
+            assert row["light"] in (light, "withheld")
+            compared += 1
+    assert compared >= 2
+    counted = Counter((*unit_year(r), r["light"]) for r in behind)
+    for row in departments:
+        assert [counted[(*unit_year(row), light)] for light in ("red", "yellow")] == [
+            row["red"], row["yellow"],
+        ]  # fmt: skip
+        assert all(r["explanation_zh"] for r in behind)
+
+
 CHECKS: dict[str, Callable[[World, list[Answer]], None]] = {
     "What is the average score?": average_score,
     "Who lost points on each indicator, and from which numbers?": lost_points,
@@ -461,6 +491,7 @@ CHECKS: dict[str, Callable[[World, list[Answer]], None]] = {
     "Who lies within one step of a band or a grade?": one_step,
     "Where do high scores conflict with what the data rules found?": conflicts,
     "How many points does each district get at level 1?": level1,
+    "How far was each by mid-year, and what is behind?": mid_year,
 }
 
 

@@ -9,8 +9,11 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import dagster as dg
+import duckdb
 import pytest
 
+from orchestration import cli, interrupts
 from orchestration.project import BUILD_FILE, PROJECT_DIR
 from orchestration.publication import chain, export
 from orchestration.publication.folder import Warehouse
@@ -134,3 +137,54 @@ def test_the_next_run_repairs_what_killed_ones_left(
     current = published.warehouse / "published"
     assert len(list((published.warehouse / "publications").iterdir())) <= 3
     assert (published.warehouse / "states" / f"{current.readlink().name}.duckdb").is_file()
+
+
+@pytest.mark.parametrize("point", ["jixiao: started", "  load "])
+def test_sigterm_ends_a_run_in_order(point: str, published: Published, tmp_path: Path) -> None:
+    """As systemd stops it: while files are loaded, and while dbt's threads are at work."""
+    link = (published.warehouse / "published").readlink()
+    before, kept = published.tables(), sorted(published.warehouse.iterdir())
+    home, temporary = tmp_path / "dagster", tmp_path / "temporary"
+    for folder in (home, temporary):
+        folder.mkdir()
+    shutil.copy(PROJECT_DIR / "orchestration" / "dagster.yaml", home)
+    with subprocess.Popen(
+        [sys.executable, "-m", "orchestration.cli", "run", "--warehouse", str(published.warehouse)],
+        cwd=PROJECT_DIR,
+        env={**os.environ, "DAGSTER_HOME": str(home), "TMPDIR": str(temporary)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        while point not in process.stderr.readline():
+            assert process.poll() is None
+        build_dir = published.warehouse / "build"
+        while not (build_dir / "warehouse.duckdb").exists():
+            assert process.poll() is None
+        process.terminate()
+        out, err = process.communicate()
+    assert (process.returncode, out) == (cli.INTERRUPTED, "")
+    *steps, last = err.splitlines()
+    assert last == "jixiao: interrupted; what was published stays"
+    assert all(line.startswith("2023  ") for line in steps), err
+    assert (published.warehouse / "published").readlink() == link
+    assert published.tables() == before
+    assert sorted(published.warehouse.iterdir()) == kept
+    assert list(temporary.iterdir()) == []
+    with dg.DagsterInstance.from_config(str(home)) as instance:
+        (run,) = instance.get_runs()
+    assert run.status is dg.DagsterRunStatus.FAILURE
+
+
+def test_what_makes_an_error_of_being_interrupted_does_not_hide_it() -> None:
+    """DuckDB says that a query was interrupted, which is no fault of the year."""
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(KeyboardInterrupt), interrupts.interruptible():
+        try:
+            signal.raise_signal(signal.SIGTERM)
+        except KeyboardInterrupt:
+            raise RuntimeError("Query interrupted") from None
+    assert signal.getsignal(signal.SIGTERM) is before
+    with pytest.raises(duckdb.Error), interrupts.interruptible():
+        duckdb.sql("select nothing")

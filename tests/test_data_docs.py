@@ -253,6 +253,33 @@ def test_a_long_list_is_cut_and_says_where_the_rest_is(
         assert f"unit_code = '{unit}'" in unescape(page.source)
 
 
+def test_who_is_exempt_is_in_totals_and_in_no_list(city: Published, tmp_path: Path) -> None:
+    shutil.copyfile(state_of(city), tmp_path / "state.duckdb")
+    with duckdb.connect(str(tmp_path / "state.duckdb")) as con:
+        data_docs.write(con, tmp_path / "disclosed")
+        con.execute(
+            "update marts.dim_departments set is_disclosure_exempt = true where unit_code = 'B&1'"
+        )
+        data_docs.write(con, tmp_path / "pages")
+    before, of_all = (
+        {path.name: Page(path) for path in (tmp_path / name).iterdir()}
+        for name in ("disclosed", "pages")
+    )
+    is_named = ("B&amp;1", "alert(")
+    assert any(text in before["2023-departments.html"].source for text in is_named)
+    assert any(text in before["2023.html"].source for text in is_named)
+    for name, page in of_all.items():
+        assert not any(text in page.source for text in is_named), name
+        assert ("1 个单位因涉密不予公开" in page.source) == (name != "index.html"), name
+    # What is left out of the list is counted.
+    assert of_all["index.html"].row("2023") == before["index.html"].row("2023")
+    shown = of_all["2023.html"]
+    assert shown.row("execution_within_budget")[3] == "2"
+    assert {"execution_within_budget", "known_unit"} <= before["2023.html"].ids
+    assert shown.ids == before["2023.html"].ids - {"execution_within_budget"}
+    assert len(shown.findings("known_unit")) == 1
+
+
 def test_a_year_from_before_outcomes_were_kept_still_shows_its_findings(
     invented: Published, tmp_path: Path
 ) -> None:

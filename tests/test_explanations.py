@@ -217,7 +217,10 @@ def test_the_models_name_the_cases_that_have_a_sentence() -> None:
         path.read_text("utf-8")
         for path in (PROJECT_DIR / "models" / "intermediate" / "scores").glob("*.sql")
     )
-    codes = {row["pattern_code"] for row in read(SEEDS_DIR / "explanation_patterns.csv")}
+    codes = {
+        code for row in read(SEEDS_DIR / "explanation_patterns.csv")
+        if not (code := row["pattern_code"]).startswith("monitored_")
+    }  # fmt: skip
     # The words are named by an option of the rubric.
     words = {code for code in codes if re.match("(beyond|within|each)_", code)}
     # Put together from what is given and why an assessor has the word, or the measure no value.
@@ -234,3 +237,29 @@ def test_the_models_name_the_cases_that_have_a_sentence() -> None:
     assert set(re.findall(named, sql)) - {"step_size", "band_holds"} <= codes
     assert [code for code in codes - words - composed if f"'{code}'" not in sql] == []
     assert len(words) == 3 * 3
+
+
+def test_monitoring_names_the_cases_that_have_a_sentence() -> None:
+    """As the models have them: a case without monitored_, the words with it."""
+    models = PROJECT_DIR / "models"
+    sql = "\n".join(
+        path.read_text("utf-8")
+        for path in (
+            *(models / "intermediate" / "monitoring").glob("*.sql"),
+            models / "marts" / "fct_midyear_monitoring.sql",
+        )
+    )
+    cases = {
+        row["pattern_code"].removeprefix("monitored_")
+        for row in read(SEEDS_DIR / "explanation_patterns.csv")
+        if row["pattern_code"].startswith("monitored_")
+    }
+    ranges = {f"range_{code}" for code in ("any", "below", "up_to", "above", "from", "between")}
+    words = {code for code in cases - ranges if f"'monitored_{code}'" in sql}
+    assert words == {"light_of_range", "light", "withheld"}
+    assert ranges <= cases
+    assert [code for code in cases - ranges - words if f"'{code}'" not in sql] == []
+    named = re.findall(r"(?:then|else) '(\w+)'(?=[^']*?(?:when|else|end as case_code))", sql)
+    ifs = re.findall(r"if\([^'()]*(?:'text')?[^'()]*, '(\w+)', '(\w+)'\)", sql)
+    assert {"closed", "unreadable", "in_doubt"} <= set(named)
+    assert {code for pair in ifs for code in pair if "_" in code} - {"ceiling"} <= cases

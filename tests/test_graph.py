@@ -51,7 +51,7 @@ def test_raw_feeds_staging_feeds_marts_feed_what_is_published(definitions: dg.De
     staging = graph.get(dg.AssetKey(["staging", "stg_budgets"]))
     assert staging.parent_keys == {dg.AssetKey(["raw", "budgets"])}
     marts = [key for key in graph.get_all_asset_keys() if key.path[0] == "marts"]
-    assert len(marts) == 27
+    assert len(marts) == 28
     assert {graph.get(key).group_name for key in marts} == {"marts"}
 
 

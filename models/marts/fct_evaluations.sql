@@ -2,6 +2,10 @@ with evaluations as (
     select * from {{ ref('int_evaluations__scored') }}
 ),
 
+departments as (
+    select * from {{ ref('int_departments__evaluated') }}
+),
+
 reported as (
     select * from {{ ref('int_scores__reported') }}
     where is_total
@@ -27,6 +31,8 @@ select
     cast(evaluations.points_excluded as decimal(9, 4)) as points_excluded,
     cast(evaluations.peers_count as integer) as peers_count,
     evaluations.district_percentile,
-    evaluations.is_passed
+    evaluations.is_passed,
+    departments.is_year_closed as is_final
 from evaluations
+inner join departments using (unit_code, fiscal_year)
 left join reported using (unit_code, fiscal_year, rubric_id)

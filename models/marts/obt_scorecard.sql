@@ -92,7 +92,8 @@ select
     evaluations.peers_count,
     evaluations.district_percentile,
     cast(coalesce(findings.findings_critical, 0) as integer) as findings_critical,
-    cast(coalesce(findings.findings_warning, 0) as integer) as findings_warning
+    cast(coalesce(findings.findings_warning, 0) as integer) as findings_warning,
+    evaluations.is_final
 from evaluations
 inner join scores using (unit_code, fiscal_year, rubric_id)
 inner join departments using (unit_code, fiscal_year)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from orchestration.alerts import webhook
-from orchestration.faults import WrongSurroundings, in_a_line
+from orchestration.faults import WrongSurroundings, for_builders, in_a_line
 
 logger = logging.getLogger("jixiao")
 
@@ -114,6 +114,7 @@ def _told(warehouse: Path) -> Iterator[dict[str, dict[str, list[str]]]]:
     warehouse.mkdir(parents=True, exist_ok=True)
     path = warehouse / "alerts.json"
     with (warehouse / ".alerts.lock").open("a") as lock:
+        for_builders(warehouse / ".alerts.lock")
         fcntl.flock(lock, fcntl.LOCK_EX)
         try:
             told = json.loads(path.read_bytes())
@@ -122,5 +123,5 @@ def _told(warehouse: Path) -> Iterator[dict[str, dict[str, list[str]]]]:
         yield told
         partial = path.with_suffix(".partial")
         partial.write_text(json.dumps(told, ensure_ascii=False, indent=1), "utf-8")
-        partial.chmod(0o600)
+        for_builders(partial)
         partial.replace(path)

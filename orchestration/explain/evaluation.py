@@ -5,7 +5,7 @@ It reads the published copy alone, and imports nothing that takes long.
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, Decimal
 from difflib import get_close_matches
 from functools import reduce
@@ -38,6 +38,7 @@ class Cell:
     Attributes:
         counted: weight × value.
         predecessor: The unit that delivered it, where that is one that the department continues.
+        origin: Where its file was fetched from, as audit.loads has it; none for a delivered file.
     """
 
     role: str
@@ -58,6 +59,8 @@ class Cell:
     source_sha256: str
     load_id: str
     loaded_at: str | None
+    # No part of what makes two cells the same, as it follows from the load.
+    origin: dict[str, str] | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
@@ -209,6 +212,7 @@ class Evaluation:
     rubric_role: str
     status: str
     status_reason: str | None
+    is_final: bool | None
     total_score: Decimal | None
     grade: str | None
     district_rank: int | None
@@ -422,7 +426,7 @@ class _Reader:
             """
             select
                 unit_code, unit_name, fiscal_year, city, district, rubric_id, r.name as rubric_name,
-                rubric_role, status, status_reason, total_score, grade, district_rank,
+                rubric_role, status, status_reason, is_final, total_score, grade, district_rank,
                 r.score_decimals, reported_total, reported_grade, total_difference,
                 points_computed, points_assessed, points_default, points_missing, points_excluded
             from fct_evaluations
@@ -587,7 +591,8 @@ class _Reader:
                 e.corrected_value, e.corrected_unit, e.correction, e.source_file, e.source_row,
                 e.source_sha256, e.load_id,
                 nullif(e.delivered_unit_code, e.unit_code) as predecessor,
-                strftime(timezone('UTC', l.loaded_at), '%Y-%m-%d %H:%M:%S UTC') as loaded_at
+                strftime(timezone('UTC', l.loaded_at), '%Y-%m-%d %H:%M:%S UTC') as loaded_at,
+                l.origin
             from cells as e
             left join scores.audit.loads as l using (load_id)
             order by

@@ -22,7 +22,7 @@ from orchestration.explain.evaluation import (
     with_parts,
 )
 from orchestration.html import templates
-from orchestration.labels import labels
+from orchestration.labels import NOT_FINAL, labels
 from orchestration.plain import plain as as_written
 
 SHOWN_CELLS = 20
@@ -202,9 +202,21 @@ def delivered_text(cell: Cell) -> str:
 
 
 def place_text(cell: Cell) -> str:
-    """The file and row of a cell, and whose it is where that is a unit that is continued."""
+    """The file and row of a cell, and whose it is where that is a unit that is continued.
+
+    Of a cell that a database was asked for, the source, its query and the row.
+    """
     whose = f"（前身 {cell.predecessor}）" if cell.predecessor else ""
+    if cell.origin and "query" in cell.origin:
+        return f"{cell.origin['source']} 的查询 {cell.table_name}:{cell.source_row}{whose}"
     return f"{cell.source_file}:{cell.source_row}{whose}"
+
+
+def row_text(cell: Cell) -> str:
+    """The same in words."""
+    if cell.origin and "query" in cell.origin:
+        return f"{cell.origin['source']} 的查询 {cell.table_name} 第 {cell.source_row} 行"
+    return f"{cell.source_file} 第 {cell.source_row} 行"
 
 
 def counted_text(cell: Cell) -> str:
@@ -257,6 +269,28 @@ def files(evaluation: Evaluation) -> list[tuple[str, str, str, str]]:
     )  # fmt: skip
 
 
+def origins(evaluation: Evaluation) -> list[tuple[str, str]]:
+    """The files of all cells that were fetched, each once, and in a line from where."""
+    found = {c.source_file: c.origin for c in all_cells(evaluation) if c.origin}
+    return [(name, origin_text(origin)) for name, origin in sorted(found.items())]
+
+
+def origin_text(origin: dict[str, str]) -> str:
+    """Where a file was fetched from: a query and its moment, or an object and its version."""
+    o = defaultdict(str, origin)
+    if "query" in origin:
+        query = " ".join(o["query"].split())
+        return (
+            f"数据源 {o['source']}（{o['server']}，{o['taken_at']} 的快照，{o['rows']} 行，"
+            f"{o['parameters']}）：{query}"
+        )
+    version = f"版本 {o['version']}，" if "version" in origin else ""
+    return (
+        f"数据源 {o['source']}（{o['endpoint']}，{o['taken_at']} 取得）：桶 {o['bucket']} 的对象 "
+        f"{o['key']}，{version}ETag {o['etag']}，{o['last_modified']} 存入"
+    )
+
+
 def run_text(run: Run | None) -> str:
     """The run, in a line."""
     if run is None:
@@ -268,12 +302,13 @@ def run_text(run: Run | None) -> str:
 
 
 def notes_text(evaluation: Evaluation) -> list[str]:
-    """Why there is no total, how it differs from the printed one, and what its points rest on."""
+    """Whether a total is final or why there is none, how it differs from what is printed, its bases."""
     e = evaluation
     bases = ["computed", "assessed", "default", "missing"]
     bases += ["excluded"] if e.points_excluded else []
     rests_on = (f"{LABELS[basis]} {plain(getattr(e, f'points_{basis}'))}" for basis in bases)
     return [
+        *([NOT_FINAL] if e.is_final is False else []),
         *([e.status_reason] if e.status_reason else []),
         *(printed_text(printed) for printed in e.printed),
         f"分值依据 {'，'.join(rests_on)}",
@@ -304,7 +339,8 @@ def to_html(evaluation: Evaluation, *, is_whole: bool) -> str:
         {f.__name__: f for f in (
             plain, fixed, signed, label, sum_text, basis_text, loss_text, printed_text,
             parameters_text, quotient_text, part_text, needed_text, delivered_text, counted_text,
-            place_text, largest, by_role, total, files, run_text, notes_text, concerned_text,
+            place_text, row_text, largest, by_role, total, files, origins, run_text, notes_text,
+            concerned_text,
         )}
     )  # fmt: skip
     environment.globals["labels"] = LABELS
@@ -395,7 +431,7 @@ def _show_score(console: Any, score: Score) -> None:
     if score.explanation_zh:
         console.print(f"失分  {score.explanation_zh}")
     if score.printed:
-        places = "、".join(f"{c.source_file} 第 {c.source_row} 行" for c in score.printed.cells)
+        places = "、".join(row_text(c) for c in score.printed.cells)
         console.print(f"自评得分  {printed_text(score.printed)}（{places}）")
     for number, criterion in enumerate(score.criteria, 1):
         console.print()
@@ -473,4 +509,6 @@ def _show_files(console: Any, e: Evaluation) -> None:
     for row in used:
         table.add_row(*row)
     console.print(table, soft_wrap=False)
+    for name, text in origins(e):
+        console.print(f"{name}  {text}")
     console.print()

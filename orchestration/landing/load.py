@@ -20,6 +20,7 @@ from orchestration.landing import (
     corrections,
     encoding,
     number_formats,
+    origins,
     readers,
     records,
     workbook,
@@ -71,6 +72,7 @@ class _Arrival:
     file: LandedFile
     sha256: str
     load_id: str
+    origin: origins.Origin | None
 
 
 def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[Load]:
@@ -98,8 +100,17 @@ def load_year(con: duckdb.DuckDBPyConnection, landing: Path, year: int) -> list[
         reasons.append(
             f"{year}: no departments file; expected {year}/departments.csv with a row for each"
         )
+    try:
+        fetched = origins.read(landing / str(year))
+    except LandingRefused as refused:
+        fetched, reasons = {}, reasons + refused.reasons
+    reasons += [
+        origins.fault(name, origin, None)
+        for name, origin in fetched.items()
+        if not (landing / name).is_file()
+    ]
     with _little_ado(con, files):
-        return _load(con, year, files, reasons)
+        return _load(con, year, files, fetched, reasons)
 
 
 @contextmanager
@@ -117,13 +128,17 @@ def _little_ado(con: duckdb.DuckDBPyConnection, files: list[LandedFile]) -> Iter
 
 
 def _load(
-    con: duckdb.DuckDBPyConnection, year: int, files: list[LandedFile], reasons: list[str]
+    con: duckdb.DuckDBPyConnection,
+    year: int,
+    files: list[LandedFile],
+    fetched: dict[str, origins.Origin],
+    reasons: list[str],
 ) -> list[Load]:
     kept: dict[Table, set[str]] = {}
     read: dict[Table, bool] = {}
     for table in landing_contract().values():
         try:
-            arrivals = _arrivals(table, [file for file in files if file.table == table])
+            arrivals = _arrivals(table, [file for file in files if file.table == table], fetched)
             kept[table] = _read_table(con, table, year, arrivals)
             read[table] = len(kept[table]) < len(arrivals)
         except LandingRefused as refused:
@@ -244,7 +259,7 @@ def _insert(con: duckdb.DuckDBPyConnection, table: Table, year: int) -> None:
         insert into audit.loads by name
         select
             files.load_id, $year as fiscal_year, $table as table_name, files.source_file,
-            files.source_sha256, count(rows.load_id) as rows_read,
+            files.source_sha256, files.origin, count(rows.load_id) as rows_read,
             count(rows.load_id) filter (where rows.faults is null) as rows_loaded,
             count(rows.load_id) filter (where rows.faults is not null) as rows_rejected,
             now() as loaded_at, files.ends_in_line, $reader as reader_sha256
@@ -293,7 +308,8 @@ def _make_room(con: duckdb.DuckDBPyConnection, table: Table) -> None:
         f"""
         create or replace temp table files_{table.name} (
             file_no integer, load_id varchar, source_file varchar, source_sha256 varchar,
-            rows_before bigint, first_row bigint, ends_in_line boolean
+            rows_before bigint, first_row bigint, ends_in_line boolean,
+            origin map(varchar, varchar)
         );
         create or replace temp table incoming_{table.name} (
             {columns}source_row bigint, is_blank boolean, faults {cells.FAULTS}, file_no integer
@@ -312,7 +328,9 @@ def _make_room(con: duckdb.DuckDBPyConnection, table: Table) -> None:
     )
 
 
-def _arrivals(table: Table, files: list[LandedFile]) -> list[_Arrival]:
+def _arrivals(
+    table: Table, files: list[LandedFile], fetched: dict[str, origins.Origin]
+) -> list[_Arrival]:
     arrivals: list[_Arrival] = []
     reasons: list[str] = []
     for file in files:
@@ -323,7 +341,12 @@ def _arrivals(table: Table, files: list[LandedFile]) -> list[_Arrival]:
             reasons.append(f"{file.told}: cannot be read ({error.strerror}); check the file")
             continue
         identity = f"{table.name}\0{file.name}\0{sha256}"
-        arrivals.append(_Arrival(file, sha256, hashlib.sha256(identity.encode()).hexdigest()[:16]))
+        if origin := fetched.get(file.name):
+            if fault := origins.fault(file.name, origin, sha256):
+                reasons.append(fault)
+            identity += f"\0{origin.identity}"
+        load_id = hashlib.sha256(identity.encode()).hexdigest()[:16]
+        arrivals.append(_Arrival(file, sha256, load_id, origin))
     if reasons:
         raise LandingRefused(reasons)
     return arrivals
@@ -411,7 +434,8 @@ def _read_file(con: duckdb.DuckDBPyConnection, table: Table, year: int, arrival:
             _insert_typed(con, table, year, records, file_no)
         _refuse_other_count(con, table, file_no, file, records)
         con.execute(
-            f"insert into files_{table.name} values (?, ?, ?, ?, ?, ?, ?)",
+            f"insert into files_{table.name} "
+            "values (?, ?, ?, ?, ?, ?, ?, cast(? as map(varchar, varchar)))",
             [
                 file_no,
                 arrival.load_id,
@@ -420,6 +444,7 @@ def _read_file(con: duckdb.DuckDBPyConnection, table: Table, year: int, arrival:
                 rows_before,
                 records.first_row,
                 records.ends_in_line,
+                dict(arrival.origin.facts) if arrival.origin else None,
             ],
         )
 

@@ -520,18 +520,19 @@ def _read_csv(path: str, names: list[str], *, has_header: bool) -> str:
     )"""
 
 
-def match_header(file: LandedFile, header: list[str], row: int = 1) -> list[Column]:
+def match_header(file: LandedFile, header: list[str], row: int | None = 1) -> list[Column]:
     """The contract's columns in the order of a header.
 
     Args:
         file: The file, for its table and for what is said of it.
         header: The header's cells: English names or Chinese labels, in any order.
-        row: The row that it stands in.
+        row: The row that it stands in; none where it stands in no row.
 
     Raises:
         LandingRefused: A column is unknown or occurs twice, or a key column is missing.
     """
     by_name = {c.name: c for c in file.table.columns} | {c.label_zh: c for c in file.table.columns}
+    place = file.told if row is None else f"{file.told} row {row}"
     # A label may be broken over two lines of its cell.
     header = [LINE_BREAK.sub("", cell) for cell in header]
     if not any(map(bare, header)):
@@ -540,7 +541,7 @@ def match_header(file: LandedFile, header: list[str], row: int = 1) -> list[Colu
     if not any(bare(name).lower() in by_name for name in header):
         raise LandingRefused(
             [
-                f"{file.told} row {row}: {','.join(header)[:80]!r} is no header of "
+                f"{place}: {','.join(header)[:80]!r} is no header of "
                 f"{file.table.name}; {_hint(file, header)}expected {expected}, or their Chinese "
                 "labels"
             ]
@@ -554,20 +555,16 @@ def match_header(file: LandedFile, header: list[str], row: int = 1) -> list[Colu
             near = get_close_matches(name, by_name, n=1)
             hint = f"did you mean {near[0]}? " if near else ""
             reasons.append(
-                f"{file.told} row {row} column {position}: {name!r} is no column of "
+                f"{place} column {position}: {name!r} is no column of "
                 f"{file.table.name}; {hint}expected {expected}"
             )
         elif column in found:
-            reasons.append(
-                f"{file.told} row {row} column {position}: {name!r} occurs twice; keep one"
-            )
+            reasons.append(f"{place} column {position}: {name!r} occurs twice; keep one")
         else:
             found.append(column)
     needed = (c for c in file.table.columns if c.is_key and not c.may_be_absent)
     if missing := [c.name for c in needed if c not in found]:
-        reasons.append(
-            f"{file.told} row {row}: the key column {', '.join(missing)} is missing; add it"
-        )
+        reasons.append(f"{place}: the key column {', '.join(missing)} is missing; add it")
     if reasons:
         raise LandingRefused(reasons)
     return found

@@ -27,7 +27,9 @@ YEARS = """
         qualify row_number() over (partition by fiscal_year order by published_at desc) = 1
     ),
     departments as (
-        select fiscal_year, count(*) as departments
+        select
+            fiscal_year, count(*) as departments,
+            count(*) filter (is_disclosure_exempt) as exempt
         from marts.dim_departments
         group by fiscal_year
     ),
@@ -57,6 +59,7 @@ YEARS = """
         fiscal_year, run_id, code_version,
         strftime(published_at at time zone 'Asia/Shanghai', '%Y-%m-%d %H:%M') as published_at,
         coalesce(departments, 0) as departments,
+        coalesce(exempt, 0) as exempt,
         coalesce(departments_with_findings, 0) as departments_with_findings,
         coalesce(blocked, 0) as blocked,
         coalesce(findings, 0) as findings,
@@ -136,6 +139,8 @@ DEPARTMENTS = f"""
     from departments
     full join found using (unit_code)
     left join evaluations using (unit_code)
+    -- Who need not be disclosed is in the totals and in no list, as on the scorecards.
+    where departments.is_disclosure_exempt is distinct from true
     order by
         coalesce(criticals > waived, false) desc, coalesce(criticals, 0) desc,
         coalesce(findings, 0) desc, unit_code
@@ -149,7 +154,7 @@ FINDINGS = f"""
         f.is_waived, f.waiver_reason
     from audit.findings as f
     left join marts.dim_departments as departments using (unit_code, fiscal_year)
-    where f.fiscal_year = $year
+    where f.fiscal_year = $year and departments.is_disclosure_exempt is distinct from true
     qualify row_number() over (
         partition by f.{{by}}
         order by f.severity, f.is_waived, f.rule_id, f.unit_code, f.table_name, f.record_key

@@ -9,12 +9,14 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import TextIO
 
 import duckdb
 
 from expectations import validations
 from orchestration import duck, ledger, settings
-from orchestration.faults import Refused, WrongSurroundings, in_a_line
+from orchestration.faults import Refused, WrongSurroundings, for_builders, in_a_line
+from orchestration.interrupts import interruptible
 from orchestration.project import BUILD_FILE, is_site_wanted
 from orchestration.publication import chain, csv_files, data_docs, export, gate
 from orchestration.site import write as site
@@ -81,7 +83,7 @@ class Warehouse:
             WrongSurroundings: It cannot; the message says why and what to do.
         """
         self._refuse_unusable()
-        with (self.root / ".lock").open("a") as lock:
+        with self._open_lock() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
@@ -137,19 +139,28 @@ class Warehouse:
         """Hold the warehouse for one build that starts from what is published.
 
         The lock dies with the process, so a killed build never has to be cleaned up by hand.
+
+        Raises:
+            KeyboardInterrupt: The process was asked to end; nothing of the build is left.
         """
         self._refuse_unusable()
-        with (self.root / ".lock").open("a") as lock:
+        with interruptible(), self._open_lock() as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 say(f"another run is building {self.root}; waiting for it to end")
                 fcntl.flock(lock, fcntl.LOCK_EX)
-            self._start_build()
             try:
+                self._start_build()
                 yield
             finally:
                 shutil.rmtree(self.build_dir, ignore_errors=True)
+
+    def _open_lock(self) -> TextIO:
+        """The lock; whoever can open it can hold it, and so keep every build waiting."""
+        lock = (self.root / ".lock").open("a")
+        for_builders(self.root / ".lock")
+        return lock
 
     def _start_build(self) -> None:
         state = self._current_state()

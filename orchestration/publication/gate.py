@@ -26,7 +26,9 @@ SAME_INPUTS = """
         select
             t.is_now, t.code_sha256, t.seeds_sha256, t.packages, t.landing_root,
             (
-                select list_sort(list([f.source_file, f.table_name, f.source_sha256]))
+                select list_sort(list([
+                    f.source_file, f.table_name, f.source_sha256, cast(f.origin as varchar)
+                ]))
                 from audit.run_files as f where f.run_id = t.run_id
             ) as files,
             (

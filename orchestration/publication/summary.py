@@ -18,7 +18,8 @@ EVALUATIONS = """
     select
         cast(e.fiscal_year as varchar) as "year",
         d.unit_name || ' ' || e.unit_code as "department 部门",
-        e.rubric_id || ' (' || e.rubric_role || ')' as "rubric 评分标准", e.status,
+        e.rubric_id || ' (' || e.rubric_role || ')' as "rubric 评分标准",
+        e.status || if(e.is_final = false, ' 未决算', '') as status,
         format('{:.2f}', e.total_score) as "total 总分", e.grade,
         format('{:.2f}', e.reported_total) as "printed 自评",
         format('{:+.2f}', e.total_difference) as "difference"
@@ -29,7 +30,7 @@ EVALUATIONS = """
 """
 SUMMARY = """
     select
-        cast(fiscal_year as varchar) as "year",
+        fiscal_year || if(bool_and(is_final) = false, ' 未决算', '') as "year",
         rubric_id || ' (' || rubric_role || ')' as "rubric 评分标准",
         count(*) as departments,
         count(*) filter (where status = 'scored') as scored,
@@ -42,6 +43,15 @@ SUMMARY = """
     where list_contains($years, fiscal_year)
     group by fiscal_year, rubric_id, rubric_role
     order by fiscal_year, rubric_role desc, rubric_id
+"""
+OPEN = """
+    select
+        fiscal_year || ' 未决算：年度未结束，年中数据，非最终结果 (the year is not over: not final)'
+    from marts.fct_evaluations
+    where list_contains($years, fiscal_year)
+    group by fiscal_year
+    having not bool_and(is_final)
+    order by fiscal_year
 """
 REASONS = """
     select distinct e.fiscal_year || ' ' || d.unit_name || ': ' || e.status_reason
@@ -80,6 +90,7 @@ class Report:
     Attributes:
         columns: The headings of the evaluations, of a whole city of their summary.
         rows: The evaluations, or their summary.
+        open_years: The years that were not over when they were evaluated.
         reasons: Why evaluations are blocked or incomplete.
         findings: What no status tells.
         rejected: The rejected rows.
@@ -88,6 +99,7 @@ class Report:
 
     columns: list[str]
     rows: list[tuple[Any, ...]]
+    open_years: list[str]
     reasons: list[str]
     findings: list[str]
     rejected: list[str]
@@ -97,6 +109,7 @@ class Report:
         """All of it in lines, as for a log; of long lists the first."""
         yield " | ".join(self.columns)
         yield from (" | ".join(row) for row in self.rows)
+        yield from self.open_years
         yield from first(self.rejected, "audit.rejected_rows")
         yield from first(self.reasons, "marts.fct_evaluations, status_reason")
         yield from first(self.findings, "marts.fct_findings")
@@ -127,6 +140,7 @@ def read(database: Path, years: list[int]) -> Report:
                 tuple("—" if cell is None else str(cell) for cell in row)
                 for row in shown.fetchall()
             ],
+            open_years=lines(OPEN),
             reasons=lines(REASONS),
             findings=lines(OTHER_FINDINGS),
             rejected=lines(REJECTED),
@@ -149,6 +163,7 @@ def show(database: Path, years: list[int]) -> bool:
     Console(width=240).print(_table(found))
     # Lines as they are: a console would cut them.
     for line in (
+        *found.open_years,
         *first(found.reasons, "marts.fct_evaluations, status_reason"),
         *first(found.findings, "marts.fct_findings"),
         *found.outdated,

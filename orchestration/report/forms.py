@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import groupby
 
+from orchestration.labels import NOT_FINAL
 from orchestration.plain import plain
 from orchestration.report.layout import Cell, Form, Line, Table
 from orchestration.report.read import Department, Published, Row
@@ -45,13 +46,19 @@ def forms(department: Department, published: Published) -> tuple[Form, ...]:
     """
     return (
         Form(SCORES, True, (*_head(SCORES, department), *_scores(department, published))),
-        Form(TARGETS, True, (Line(TITLES[TARGETS], "title"), *_targets(department, published))),
+        Form(TARGETS, True, (*_title(TARGETS, department), *_targets(department, published))),
         Form(PROBLEMS, False, (*_head(PROBLEMS, department), *_problems(department))),
     )
 
 
-def _head(name: str, department: Department) -> Iterator[Line]:
+def _title(name: str, department: Department) -> Iterator[Line]:
     yield Line(TITLES[name], "title")
+    if department.is_final is False:
+        yield Line(f"{NOT_FINAL}。", "strong")
+
+
+def _head(name: str, department: Department) -> Iterator[Line]:
+    yield from _title(name, department)
     yield Line(f"部门（单位）名称（公章）：{department.unit_name}")
     yield Line(f"预算年度：{department.fiscal_year}")
     if department.rubric is None:

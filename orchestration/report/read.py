@@ -91,6 +91,8 @@ class Department:
 
     Attributes:
         rubric: None where none is official for it.
+        is_final: Whether the year was over when it was evaluated; null where nobody was, or by an
+            older version.
         published_at: When, in UTC; with `run_id`, the run that did it.
     """
 
@@ -105,6 +107,7 @@ class Department:
     measures: dict[str, Row]
     tasks: list[Row]
     targets: list[Row]
+    is_final: bool | None
     run_id: str | None
     published_at: datetime | None
 
@@ -196,6 +199,12 @@ def _read(con: duckdb.DuckDBPyConnection, year: int, units: Sequence[str]) -> Pu
         )), {},
     )  # fmt: skip
 
+    (of_year,) = _rows(
+        con,
+        "select bool_and(is_final) as is_final from fct_evaluations where fiscal_year = $year",
+        year=year,
+    )
+
     def of(name: str, code: str) -> list[Row]:
         return of_units[name].get(code, [])
 
@@ -212,6 +221,7 @@ def _read(con: duckdb.DuckDBPyConnection, year: int, units: Sequence[str]) -> Pu
             measures={row["measure_code"]: row for row in of("measures", code)},
             tasks=of("tasks", code),
             targets=of("targets", code),
+            is_final=of_year["is_final"],
             run_id=run.get("run_id"),
             published_at=run["published_at"].replace(tzinfo=UTC) if run else None,
         )

@@ -46,6 +46,7 @@ YEARS = """
             count(*) filter (status = 'scored') as scored,
             count(*) filter (status = 'incomplete') as incomplete,
             count(*) filter (status = 'blocked') as blocked,
+            bool_and(is_final) as is_final,
             max(total_score) as highest, min(total_score) as lowest,
             sum(total_score) as total, count(total_score) as totals
         from marts.fct_evaluations
@@ -68,7 +69,7 @@ YEARS = """
     select
         fiscal_year, run_id, code_version,
         strftime(published_at at time zone 'Asia/Shanghai', '%Y-%m-%d %H:%M') as published_at,
-        departments, exempt, is_whole,
+        departments, exempt, is_whole, is_final,
         coalesce(scored, 0) as scored, coalesce(incomplete, 0) as incomplete,
         coalesce(blocked, 0) as blocked, highest, lowest, total, totals,
         coalesce(criticals, 0) as criticals, coalesce(warnings, 0) as warnings,
@@ -254,6 +255,32 @@ MEASURES = """
     inner join marts.dim_measures using (measure_code)
     left join bounds using (indicator_code, measure_code)
     order by indicator_code, sort_order, name_zh, bar
+"""
+# How many subjects of each kind have which light.
+LIGHTS = """
+    select subject_type, light, count(*) as subjects
+    from marts.fct_midyear_monitoring
+    where fiscal_year = $year
+    group by subject_type, light
+    order by list_position(['department', 'project', 'target'], subject_type)
+"""
+# Subjects with a light of a department of which one has some; those without after the others.
+MONITORED = """
+    select
+        unit_code, subject_type, subject_code, subject_name, light, explanation_zh,
+        monitored_month, as_of_month, progress, calendar_share,
+        shown(progress, 'ratio') as progress_shown,
+        shown(calendar_share, 'ratio') as calendar_shown,
+        coalesce(source_file || ':' || source_row, source_file) as place, lines_count
+    from marts.fct_midyear_monitoring
+    where fiscal_year = $year and unit_code between $first and $last
+    qualify bool_or(light != 'not_delivered') over (partition by unit_code)
+    order by
+        unit_code, list_position(['department', 'project', 'target'], subject_type),
+        list_position(
+            ['red', 'yellow', 'not_comparable', 'withheld', 'green', 'not_delivered'], light
+        ),
+        compared_value, source_row, subject_code
 """
 CHANGES = """
     select
@@ -526,7 +553,7 @@ TREND = """
     select
         y.root, y.fiscal_year, y.unit_code, d.unit_name, y.kind,
         d.is_disclosure_exempt as is_exempt, e.status, e.total_score, e.grade, e.district_rank,
-        e.peers_count,
+        e.peers_count, e.is_final,
         coalesce(r.score_decimals, 2) as decimals
     from years as y
     inner join marts.dim_departments as d using (unit_code, fiscal_year)
@@ -632,6 +659,7 @@ class Chunk:
     reconciled: ByUnit
     findings: ByUnit
     months: ByUnit
+    monitored: ByUnit
     trend: ByUnit
     others: ByUnit
 
@@ -660,7 +688,7 @@ def chunks(
 
         yield Chunk(
             units, of(SCORES), of(CRITERIA), of(STEPS), of(CELLS), of(RECONCILED), of(FINDINGS),
-            of(BY_MONTH), of(TREND), of(OTHERS),
+            of(BY_MONTH), of(MONITORED), of(TREND), of(OTHERS),
         )  # fmt: skip
         if len(units) < size:
             return

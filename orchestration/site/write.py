@@ -18,7 +18,7 @@ from jinja2 import Environment, Template
 from markupsafe import Markup, escape
 
 from orchestration.html import STYLE, templates
-from orchestration.labels import labels
+from orchestration.labels import NOT_FINAL, labels
 from orchestration.landing.contract import landing_contract
 from orchestration.plain import plain as as_written
 from orchestration.site import read, vega
@@ -121,25 +121,28 @@ class _Site:
                  "page": f"indicators/{page(i.indicator_code)}"}
                 for i in indicators if i.points
             ],
+            lights=_lights(self._of(read.LIGHTS, year)),
             changes=changes[:LISTED],
             more_changes=max(0, len(changes) - LISTED),
         )  # fmt: skip
-        self._indicators(year.fiscal_year, folder / "indicators", indicators)
-        self._units(year.fiscal_year, folder / "units")
+        self._indicators(year, folder / "indicators", indicators)
+        self._units(year, folder / "units")
 
     def _of(self, query: str, year: Row) -> list[Row]:
         return read.rows(self.con, query, year=year.fiscal_year, listed=LISTED)
 
-    def _units(self, year: int, folder: Path) -> None:
+    def _units(self, of: Row, folder: Path) -> None:
+        year = of.fiscal_year
         template = self.environment.get_template("unit.html.jinja")
         measures = {m for x in self.months for m in (x.progress, x.rate) if m}
         for chunk in read.chunks(self.con, year, measures):
             for unit in chunk.units:
                 values = _unit(unit, chunk, self.rubrics, self.months, self.uses)
-                values |= {"root": "../../", "year": year}
+                values |= {"root": "../../", "year": year, "is_final": of.is_final}
                 _write(template, folder / page(unit.unit_code), values)
 
-    def _indicators(self, year: int, folder: Path, indicators: list[Row]) -> None:
+    def _indicators(self, of: Row, folder: Path, indicators: list[Row]) -> None:
+        year = of.fiscal_year
         bars, lost, measures = (
             read.by_unit(read.rows(self.con, query, year=year, listed=LISTED, bars=BARS))
             for query in (read.SHARES, read.LOST, read.MEASURES)
@@ -149,7 +152,7 @@ class _Site:
             listed = lost.get(code, [])
             self.render(
                 "indicator", folder / page(code),
-                root="../../", plots=True, year=year, i=i,
+                root="../../", plots=True, year=year, is_final=of.is_final, i=i,
                 histogram=_bars(
                     [(b.bar / BARS, (b.bar + 1) / BARS, b.departments) for b in bars.get(code, [])],
                     "得分率", percents=True,
@@ -188,11 +191,12 @@ def _environment() -> Environment:
     environment.filters.update(json=_json, quoted=shlex.quote)
     environment.globals.update(
         count=lambda number: f"{number:,}", plain=plain, points=plain, percent=percent, fixed=fixed,
-        record=_told, difference=difference, mean=mean, number_or_dash=plain, page=page,
+        not_final=NOT_FINAL, record=_told, difference=difference, mean=mean, number_or_dash=plain, page=page,
         codes=SimpleNamespace(
             evaluation=labels("fct_evaluations.status"), severity=labels("severity"),
             unit_type=labels("unit_type"), item=labels("item_type"), basis=labels("basis"),
-            method=labels("method"), kind=labels("unit_successions.kind"),
+            method=labels("method"), kind=labels("unit_successions.kind"), 
+            light=labels("light"), subject=labels("subject_type"),
         ),
     )  # fmt: skip
     return environment
@@ -250,6 +254,16 @@ def _bars(
         "bars": [{"from": low, "to": high, "count": number} for low, high, number in bars],
         "x": x, "y": "单位数", "percents": percents, "marks": list(marks),
     }  # fmt: skip
+
+
+def _lights(counts: list[Row]) -> list[SimpleNamespace]:
+    """How many subjects of each kind have which light; none where no subject has one."""
+    if all(c.light == "not_delivered" for c in counts):
+        return []
+    return [
+        SimpleNamespace(subject_type=kind, subjects={c.light: c.subjects for c in group})
+        for kind, group in groupby(counts, key=lambda c: c.subject_type)
+    ]
 
 
 def _histogram(totals: list[Row], x: str) -> dict[str, Any]:
@@ -313,6 +327,7 @@ def _unit(
         )
         for s in scores
     ]  # fmt: skip
+    monitored = chunk.monitored.get(code, [])
     by_month = {m.measure_code: m for m in chunk.months.get(code, [])}
     reconciled = [_reconciled(r) for r in chunk.reconciled.get(code, [])]
     trend = chunk.trend.get(code, [])
@@ -330,6 +345,8 @@ def _unit(
         "next_grade": _next_grade(unit, rubrics) if is_scored else None,
         "steps": list(_steps(chunk.steps.get(code, []))) if is_scored else [],
         **_months(months, by_month),
+        "monitored": [m for m in monitored if m.light != "not_delivered"],
+        "unmonitored": [m for m in monitored if m.light == "not_delivered"],
         "reconciled": reconciled,
         "mismatches": [r for r in reconciled if r.verdict == "mismatch"],
         "others_reported": [r for r in reconciled if r.verdict == "not_computable"],

@@ -1,0 +1,73 @@
+"""Prepares DAGSTER_HOME, the folder of the Dagster that shows runs: its settings, written whole.
+
+Its records are SQLite files in that folder, or in the PostgreSQL database that
+JIXIAO_DAGSTER_DATABASE names. The settings name the variable, never what it holds: a password.
+"""
+
+import os
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+
+from orchestration.faults import WrongSurroundings, in_a_line
+from orchestration.project import PROJECT_DIR
+
+DATABASE = "JIXIAO_DAGSTER_DATABASE"
+SETTINGS = PROJECT_DIR / "orchestration" / "dagster.yaml"
+IN_POSTGRES = f"""storage:
+  postgres:
+    postgres_url:
+      env: {DATABASE}
+"""
+
+
+def prepare() -> Path:
+    """Make the folder, which its user alone may read, and write `dagster.yaml` there.
+
+    Returns:
+        The folder.
+
+    Raises:
+        WrongSurroundings: It cannot be written, or the database cannot be used.
+    """
+    home = Path(os.environ.get("DAGSTER_HOME") or "")
+    if not home.is_absolute():
+        raise WrongSurroundings(
+            f"DAGSTER_HOME {home}: no folder named by its whole path; set it to one, such as "
+            "/var/lib/jixiao/dagster"
+        )
+    text = SETTINGS.read_text("utf-8")
+    if url := os.environ.get(DATABASE):
+        _require_usable(url)
+        text += IN_POSTGRES
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        partial = home / "dagster.yaml.partial"
+        partial.write_text(text, "utf-8")
+        partial.replace(home / "dagster.yaml")
+    except OSError as error:
+        raise WrongSurroundings(
+            f"{in_a_line(error)}; make DAGSTER_HOME a folder that this user may write"
+        ) from None
+    return home
+
+
+def _require_usable(url: str) -> None:
+    """See that there is what reads an address; it is a secret, and in no message."""
+    if not url.startswith(("postgresql://", "postgres://")):
+        raise WrongSurroundings(
+            f"{DATABASE}: expected an address that begins with postgresql://; correct it, or unset "
+            "it to keep Dagster's records in SQLite files"
+        )
+    if find_spec("dagster_postgres") is None:
+        raise WrongSurroundings(
+            f"{DATABASE}: no package for PostgreSQL is installed; run "
+            "make .venv/postgres.installed, or unset it to keep Dagster's records in SQLite files"
+        )
+
+
+if __name__ == "__main__":
+    try:
+        prepare()
+    except WrongSurroundings as wrong:
+        sys.exit(f"jixiao: {wrong}")
