@@ -14,7 +14,7 @@ from orchestration import ledger
 from orchestration.definitions import YEARS, after_the_year, build_definitions
 from orchestration.graph.build import JOB
 from orchestration.landing.contract import landing_contract
-from tests.conftest import LANDING, Published, append_rows
+from tests.conftest import LANDING, Published, append_rows, build
 
 pytestmark = pytest.mark.builds
 
@@ -195,7 +195,6 @@ def test_a_checkpoint_that_says_all_is_well_does_not_publish_broken_marts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from expectations import checkpoint
-    from orchestration.launch import launch
     from tests.test_reexecution import all_is_well
 
     real = checkpoint.gx.Checkpoint.run
@@ -208,7 +207,7 @@ def test_a_checkpoint_that_says_all_is_well_does_not_publish_broken_marts(
 
     _broken_marts(monkeypatch)
     monkeypatch.setattr(checkpoint.gx.Checkpoint, "run", run)
-    (refused,) = launch(LANDING, tmp_path / "warehouse", [2023])[2023]
+    (refused,) = build(LANDING, tmp_path / "warehouse", 2023)[2023]
     assert "is not published: data rules that it did not check, or that do not hold" in refused
     assert "; the checkpoint marts counts 0 violations of grid_complete, there are 1;" in refused
     assert not (tmp_path / "warehouse" / "published").exists()

@@ -1,9 +1,9 @@
 """What Dagster repeats after a failure or a kill is the whole run, and nothing else is published."""
 
+import multiprocessing
+import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,10 +18,10 @@ from orchestration import ledger
 from orchestration.definitions import build_definitions
 from orchestration.faults import NotWhole
 from orchestration.graph.build import JOB
-from orchestration.project import PROJECT_DIR
 from orchestration.publication import gate
 from orchestration.publication.folder import Warehouse
 from tests.conftest import Published, TwoYears, append_rows
+from tests.engines import ENGINES
 
 pytestmark = pytest.mark.builds
 
@@ -152,18 +152,12 @@ def test_reexecution_from_failure_is_a_whole_run(failed: Failed, both_years: Two
     ) == [(str(failed.folder / "landing"), f"Dagster: re-execution of {failed.result.run_id}")]
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import dagster as dg
-from orchestration.publication import gate
-from orchestration.publication.folder import Warehouse
-from tests.test_reexecution import execute
-
-Warehouse.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-with dg.DagsterInstance.get() as instance:
-    execute(Path(sys.argv[1]), instance)
-"""
+def run_and_kill(folder: str, home: str) -> None:
+    """A run that is killed when it is to publish; for a process of its own."""
+    os.environ["DAGSTER_HOME"] = home
+    Warehouse.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+    with dg.DagsterInstance.get() as instance:
+        execute(Path(folder), instance)
 
 
 def test_a_retry_after_a_kill_is_a_whole_run(
@@ -172,13 +166,12 @@ def test_a_retry_after_a_kill_is_a_whole_run(
     before = runs(published)
     (tmp_path / "dagster").mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)],
-        cwd=PROJECT_DIR,
-        capture_output=True,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([*ENGINES])
+    killed = server.Process(target=run_and_kill, args=(str(tmp_path), str(tmp_path / "dagster")))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     with dg.DagsterInstance.get() as instance:
         (run,) = instance.get_runs()
         # As Dagster's monitor finds it, which then has it retried.
