@@ -54,10 +54,11 @@ def prepare() -> Path:
 
 def _require_usable(url: str) -> None:
     """See that there is what reads an address; it is a secret, and in no message."""
-    if not url.startswith(("postgresql://", "postgres://")):
+    # By the driver's name: another one may be SQLAlchemy's own choice, and Dagster's SQL is for this.
+    if not url.startswith("postgresql+psycopg2://"):
         raise WrongSurroundings(
-            f"{DATABASE}: expected an address that begins with postgresql://; correct it, or unset "
-            "it to keep Dagster's records in SQLite files"
+            f"{DATABASE}: expected an address that begins with postgresql+psycopg2://; correct it, "
+            "or unset it to keep Dagster's records in SQLite files"
         )
     if find_spec("dagster_postgres") is None:
         raise WrongSurroundings(

@@ -51,7 +51,9 @@ def main() -> int:
     packages = [package for lock in LOCKS for package in read(lock, PROJECT / lock)]
     lines = [*of_locks(packages), *of_installed(p for p in packages if p.lock == INSTALLED)]
     path = os.environ.get(ADVISORIES)
-    if path:
+    if path and not Path(path).exists():
+        lines.append(f"{path}: no such file; correct {ADVISORIES}, or unset it")
+    elif path:
         found, newest = of_advisories(packages, advisories(Path(path)))
         lines += found
         print(f"{path}: advisories as of {newest or 'never: it has none'}", file=sys.stderr)
