@@ -139,15 +139,6 @@ def test_the_checksum_of_the_code_follows_every_file_of_it(
     assert ledger.code_sha256.__wrapped__() in seen
 
 
-def test_years_are_built_again_as_they_were(
-    both_years: TwoYears, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """2024 from what it read of 2023."""
-    command = ["verify", "--landing", str(both_years.landing)]
-    assert cli.main([*command, "--warehouse", str(both_years.warehouse)]) == cli.SAME
-    assert capfd.readouterr().out == "same\n"
-
-
 def enter(
     con: duckdb.DuckDBPyConnection, number: int, name: str, year: int, *, is_current: bool = False
 ) -> None:
