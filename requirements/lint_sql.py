@@ -14,6 +14,11 @@ PROJECT = Path(__file__).resolve().parent.parent
 PASSED = PROJECT / ".sqlfluff_cache" / "passed"
 LINTED = ("models", "tests/dbt")
 MADE_WITH = ("macros/**/*.sql", "models/**/*.yml", "tests/dbt/**/*.yml", "seeds/*", "*.yml")
+# It makes millions of objects that live on; looking through them takes a third of its time.
+LINTER = (
+    "import gc; gc.set_threshold(200_000, 50, 100); "
+    "from sqlfluff.cli.commands import cli; cli(prog_name='sqlfluff')"
+)
 PACKAGES = ("sqlfluff", "sqlfluff-templater-dbt", "dbt-core", "dbt-duckdb", "duckdb")
 
 
@@ -24,9 +29,9 @@ def main() -> int:
     changed = [path for path, of in sums.items() if of not in passed]
     if not changed:
         return 0
-    linter = Path(sys.executable).parent / "sqlfluff"
+    options = ["--processes", "0", "--disable-progress-bar"]
     status = subprocess.run(
-        [linter, "lint", "--processes", "0", "--disable-progress-bar", *changed],
+        [sys.executable, "-c", LINTER, "lint", *options, *changed],
         cwd=PROJECT,
         check=False,
     ).returncode

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -80,6 +81,8 @@ BUILDING = {
     "project",
     "city",
     "invented",
+    "troubled",
+    "with_gaps",
 }
 _may_build = False
 
@@ -133,6 +136,28 @@ def two_departments(tmp_path_factory: pytest.TempPathFactory) -> Published:
         assert build(LANDING, folder / "warehouse") == {2023: []}
 
     return Published(once(tmp_path_factory, "two_departments", make) / "warehouse")
+
+
+# When the run of `with_gaps` counts as started.
+MOMENT = datetime.fromisoformat("2024-02-29T23:30:00+08:00")
+
+
+@pytest.fixture(scope="session")
+def with_gaps(tmp_path_factory: pytest.TempPathFactory, two_departments: Published) -> Published:
+    """The shipped year published twice, the second time without surveys; not to be changed."""
+
+    def make(folder: Path) -> None:
+        from orchestration.graph.run import run
+        from orchestration.ledger import AsOf
+
+        shutil.copytree(LANDING, folder / "landing")
+        shutil.copytree(two_departments.warehouse, folder / "warehouse", symlinks=True)
+        (folder / "landing" / "2023" / "satisfaction_surveys.csv").unlink()
+        moment = AsOf(MOMENT)
+        refused = run(folder / "landing", folder / "warehouse", [2023], "jixiao run", moment)
+        assert refused == {2023: []}
+
+    return Published(once(tmp_path_factory, "with_gaps", make) / "warehouse")
 
 
 class TwoYears(Published):
@@ -192,6 +217,24 @@ def city(tmp_path_factory: pytest.TempPathFactory) -> City:
         assert build(folder / "landing", folder / "warehouse") == {year: [] for year in City.YEARS}
 
     return City(once(tmp_path_factory, "city", make))
+
+
+@pytest.fixture(scope="session")
+def troubled(tmp_path_factory: pytest.TempPathFactory, city: City) -> City:
+    """The first year of the city with broken departments beside it, and another year after it.
+
+    Built and published once for all processes; not to be changed.
+    """
+
+    def make(folder: Path) -> None:
+        from tests import test_recompute, test_rules
+
+        shutil.copytree(city.landing / "2023", folder / "landing" / "2023")
+        test_rules.deliver_broken(folder)
+        test_recompute.deliver_after(folder / "landing")
+        assert build(folder / "landing", folder / "warehouse") == {2023: [], 2024: []}
+
+    return City(once(tmp_path_factory, "troubled", make))
 
 
 def write_city(landing: Path) -> None:

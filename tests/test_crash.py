@@ -14,8 +14,9 @@ import duckdb
 import pytest
 
 from orchestration import cli, interrupts
-from orchestration.project import PROJECT_DIR
+from orchestration.project import BUILD_FILE, PROJECT_DIR
 from orchestration.publication import chain, export
+from orchestration.publication.folder import Warehouse
 from tests import engines
 from tests.conftest import Published, build, save_anew
 
@@ -79,19 +80,35 @@ def kill_parent(process: "subprocess.Popen[str]") -> None:
     process.kill()
 
 
-def run_and_kill_at(
-    point: str, kill: Callable[["subprocess.Popen[str]"], None], warehouse: Path
-) -> None:
-    publications = warehouse / "publications"
-    before = set(publications.iterdir())
-    with subprocess.Popen(
+def start(warehouse: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
         [sys.executable, "-m", "orchestration.cli", "run", "--warehouse", str(warehouse)],
         cwd=PROJECT_DIR,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
-    ) as process:
+    )
+
+
+def run_and_kill_at(
+    point: str, kill: Callable[["subprocess.Popen[str]"], None], warehouse: Path, landing: Path
+) -> None:
+    """Start a run while another one builds, have it begin, and kill it."""
+    publications = warehouse / "publications"
+    before = set(publications.iterdir())
+    with Warehouse(warehouse).building(say=print):
+        process = start(warehouse)
+        assert process.stderr is not None
+        told = [process.stderr.readline() for _ in range(3)]
+        assert process.poll() is None
+        # It touches nothing of the build that holds the warehouse.
+        assert [path.name for path in (warehouse / "build").iterdir()] == [BUILD_FILE]
+    assert told[::2] == [
+        f"jixiao: 2023 from {landing}\n",
+        f"another run is building {warehouse}; waiting for it to end\n",
+    ]
+    with process:
         assert process.stderr is not None
         if point == "new publication":
             while process.poll() is None and set(publications.iterdir()) <= before:
@@ -109,7 +126,7 @@ def test_the_next_run_repairs_what_killed_ones_left(
     monkeypatch.setenv("JIXIAO_LANDING", str(save_anew(landing)))
     before, link = published.tables(), (published.warehouse / "published").readlink()
     for point, kill in (("new publication", kill_group), ("score", kill_parent)):
-        run_and_kill_at(point, kill, published.warehouse)
+        run_and_kill_at(point, kill, published.warehouse, landing)
         assert (published.warehouse / "published").readlink() == link
         assert published.tables() == before
     assert build(landing, published.warehouse) == {2023: []}

@@ -259,7 +259,3 @@ def test_monitoring_names_the_cases_that_have_a_sentence() -> None:
     assert words == {"light_of_range", "light", "withheld"}
     assert ranges <= cases
     assert [code for code in cases - ranges - words if f"'{code}'" not in sql] == []
-    named = re.findall(r"(?:then|else) '(\w+)'(?=[^']*?(?:when|else|end as case_code))", sql)
-    ifs = re.findall(r"if\([^'()]*(?:'text')?[^'()]*, '(\w+)', '(\w+)'\)", sql)
-    assert {"closed", "unreadable", "in_doubt"} <= set(named)
-    assert {code for pair in ifs for code in pair if "_" in code} - {"ceiling"} <= cases

@@ -1,5 +1,6 @@
 """The Dagster graph: what it is made of, and that launching it is what the command runs."""
 
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ from orchestration import ledger
 from orchestration.definitions import YEARS, after_the_year, build_definitions
 from orchestration.graph.build import JOB
 from orchestration.landing.contract import landing_contract
-from tests.conftest import LANDING, Published, append_rows
+from tests.conftest import LANDING, Published, append_rows, build
 
 pytestmark = pytest.mark.builds
 
@@ -82,10 +83,21 @@ def test_the_schedule_asks_for_the_year_before(definitions: dg.Definitions) -> N
 
 
 def test_a_launch_in_dagster_publishes_the_same(
-    definitions: dg.Definitions, warehouse: Path, two_departments: Published
+    definitions: dg.Definitions,
+    warehouse: Path,
+    two_departments: Published,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.delitem(sys.modules, "orchestration.lineage.events", raising=False)
+    monkeypatch.chdir(tmp_path)
     result = definitions.resolve_job_def(JOB).execute_in_process(partition_key="2023")
     assert result.success
+    # Of lineage nothing is told unless it is asked for.
+    assert "orchestration.lineage.events" not in sys.modules
+    assert list(tmp_path.iterdir()) == []
+    for event in result.get_asset_materialization_events():
+        assert "dagster/column_lineage" not in event.materialization.metadata
     assert Published(warehouse).tables() == two_departments.tables()
     loaded = result.get_asset_materialization_events()
     (budgets,) = (e for e in loaded if e.asset_key == dg.AssetKey(["raw", "budgets"]))
@@ -183,7 +195,6 @@ def test_a_checkpoint_that_says_all_is_well_does_not_publish_broken_marts(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from expectations import checkpoint
-    from orchestration.launch import launch
     from tests.test_reexecution import all_is_well
 
     real = checkpoint.gx.Checkpoint.run
@@ -196,7 +207,7 @@ def test_a_checkpoint_that_says_all_is_well_does_not_publish_broken_marts(
 
     _broken_marts(monkeypatch)
     monkeypatch.setattr(checkpoint.gx.Checkpoint, "run", run)
-    (refused,) = launch(LANDING, tmp_path / "warehouse", [2023])[2023]
+    (refused,) = build(LANDING, tmp_path / "warehouse", 2023)[2023]
     assert "is not published: data rules that it did not check, or that do not hold" in refused
     assert "; the checkpoint marts counts 0 violations of grid_complete, there are 1;" in refused
     assert not (tmp_path / "warehouse" / "published").exists()

@@ -252,16 +252,6 @@ def test_a_refused_run_fails_with_its_reasons(
     assert events[2]["outputs"] == []
 
 
-def test_events_that_cannot_be_written_keep_nothing_back(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    monkeypatch.setenv("JIXIAO_OPENLINEAGE_FILE", str(tmp_path))
-    assert build(LANDING, tmp_path / "warehouse") == {2023: []}
-    (told,) = (r.message for r in caplog.records if r.message.startswith("lineage:"))
-    assert str(tmp_path) in told
-    assert told.endswith("the events of this run are incomplete")
-
-
 def test_a_file_that_cannot_be_written_is_wrong_usage(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -273,19 +263,3 @@ def test_a_file_that_cannot_be_written_is_wrong_usage(
         f"jixiao: {path}: no file to write OpenLineage events to (No such file or directory); "
         "correct JIXIAO_OPENLINEAGE_FILE\n"
     )
-
-
-def test_nothing_is_told_unless_it_is_asked_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import sys
-
-    monkeypatch.delitem(sys.modules, "orchestration.lineage.events", raising=False)
-    monkeypatch.chdir(tmp_path)
-    definitions = build_definitions(str(LANDING), str(tmp_path / "warehouse"))
-    result = definitions.resolve_job_def(JOB).execute_in_process(partition_key="2023")
-    assert result.success
-    assert "orchestration.lineage.events" not in sys.modules
-    assert {p.name for p in tmp_path.iterdir()} == {"warehouse"}
-    for event in result.get_asset_materialization_events():
-        assert "dagster/column_lineage" not in event.materialization.metadata

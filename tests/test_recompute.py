@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from orchestration.project import SEEDS_DIR
-from tests.conftest import Published, append_rows, build
+from tests.conftest import City, Published, append_rows
 from tests.reference import (
     DEFINED,
     MISSING,
@@ -25,7 +25,6 @@ from tests.synthetic import Generator
 
 pytestmark = pytest.mark.builds
 
-DEPARTMENTS = 150
 POINTS_DECIMALS = 18
 
 Sums = dict[tuple[str, str], Fraction]
@@ -194,14 +193,10 @@ def test_the_two_departments(two_departments: Published) -> None:
     recompute(two_departments, SEEDS_DIR)
 
 
-@pytest.fixture(scope="module")
-def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Published:
-    """Invented departments of two years, some blocked and some with gaps of every kind."""
-    folder = tmp_path_factory.mktemp("recomputed")
-    generator = Generator(20241, SEEDS_DIR)
-    for year in (2023, 2024):
-        generator.landing(folder / "landing", year, DEPARTMENTS)
-    assessments = folder / "landing" / "2024" / "assessments.csv"
+def deliver_after(landing: Path) -> None:
+    """A year after another one, some departments blocked and some with gaps of every kind."""
+    Generator(20241, SEEDS_DIR).landing(landing, 2024, City.DEPARTMENTS)
+    assessments = landing / "2024" / "assessments.csv"
     delivered = {(r["unit_code"], r["criterion_code"]) for r in read(assessments)}
     # A veto about which a row is delivered without a number: not found is not said.
     undecided = [
@@ -209,29 +204,27 @@ def synthetic(tmp_path_factory: pytest.TempPathFactory) -> Published:
         if (unit, "spending_violation") not in delivered
     ]  # fmt: skip
     append_rows(assessments, *(f"{unit},2024,spending_violation,,," for unit in undecided))
-    surveys = folder / "landing" / "2024" / "satisfaction_surveys.csv"
+    surveys = landing / "2024" / "satisfaction_surveys.csv"
     append_rows(surveys, *(f"syn-{n:05},2024,另一调查,无法读取,1" for n in range(30, 40)))
-    assert build(folder / "landing", folder / "warehouse") == {2023: [], 2024: []}
-    return Published(folder / "warehouse")
 
 
-def test_invented_departments(synthetic: Published) -> None:
-    recompute(synthetic, SEEDS_DIR)
+def test_invented_departments(troubled: City) -> None:
+    recompute(troubled, SEEDS_DIR)
 
 
-def test_invented_departments_go_everywhere(synthetic: Published) -> None:
+def test_invented_departments_go_everywhere(troubled: City) -> None:
     """The comparison is worth something only where the data reach every case."""
-    assert {s for (s,) in synthetic.rows("select distinct measure_status from fct_evidence")} == {
+    assert {s for (s,) in troubled.rows("select distinct measure_status from fct_evidence")} == {
         DEFINED, UNDEFINED, UNBOUNDED, MISSING, None,
     }  # fmt: skip
-    assert {b for (b,) in synthetic.rows("select distinct basis from fct_criterion_scores")} == {
+    assert {b for (b,) in troubled.rows("select distinct basis from fct_criterion_scores")} == {
         "computed", "assessed", "default", "missing", "withheld",
     }  # fmt: skip
-    (empty,) = synthetic.rows(
+    (empty,) = troubled.rows(
         "select count(*) from fct_evidence where role = 'assessment' and value is null"
     )
     assert empty[0] > 0
-    (vetoed,) = synthetic.rows("select count(*) from fct_indicator_scores where is_vetoed")
+    (vetoed,) = troubled.rows("select count(*) from fct_indicator_scores where is_vetoed")
     assert vetoed[0] > 0
 
 

@@ -1,10 +1,11 @@
 """What Dagster repeats after a failure or a kill is the whole run, and nothing else is published."""
 
+import multiprocessing
+import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from orchestration import ledger
 from orchestration.definitions import build_definitions
 from orchestration.faults import NotWhole
 from orchestration.graph.build import JOB
-from orchestration.project import PROJECT_DIR
 from orchestration.publication import gate
 from orchestration.publication.folder import Warehouse
-from tests.conftest import Published, TwoYears, append_rows, build
+from tests.conftest import Published, TwoYears, append_rows
+from tests.engines import ENGINES
 
 pytestmark = pytest.mark.builds
 
@@ -48,15 +49,21 @@ def execute(
     )
 
 
-@pytest.fixture
-def published(two_years: TwoYears) -> TwoYears:
-    """Two years published, after which a violation in 2024 is delivered."""
+def with_a_violation(both_years: TwoYears, folder: Path) -> TwoYears:
+    """A copy of two years published, after which a violation in 2024 is delivered."""
+    for name in ("landing", "warehouse"):
+        shutil.copytree(both_years.landing.parent / name, folder / name, symlinks=True)
     # Which takes the two points of 财务合规性 that the year was published with.
     append_rows(
-        two_years.landing / "2024" / "assessments.csv",
+        folder / "landing" / "2024" / "assessments.csv",
         f"{YANTIAN},2024,spending_violation,1,甲,乙",
     )
-    return two_years
+    return TwoYears(folder)
+
+
+@pytest.fixture
+def published(both_years: TwoYears, tmp_path: Path) -> TwoYears:
+    return with_a_violation(both_years, tmp_path)
 
 
 def totals(published: Published) -> dict[int, Any]:
@@ -71,12 +78,46 @@ def runs(published: Published) -> list[tuple[Any, ...]]:
     return published.rows("from scores.audit.runs order by published_at")
 
 
-def fail_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(self: Warehouse, run_id: str) -> Path:
-        monkeypatch.undo()
+class Unpublished:
+    """A build of 2024 that is ready to be published, as its run left it."""
+
+    def __init__(self, folder: Path, file: Path, run_id: str) -> None:
+        self.file, self.run_id = file, run_id
+        self.published = folder / "warehouse" / "published" / "scores.duckdb"
+
+
+@dataclass
+class Failed:
+    """A run of Dagster that failed when it was to publish, and what it had built."""
+
+    folder: Path
+    instance: dg.DagsterInstance
+    result: dg.JobExecutionResult
+    unpublished: Unpublished
+
+
+@pytest.fixture(scope="module")
+def failed(both_years: TwoYears, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Failed]:
+    folder, kept = tmp_path_factory.mktemp("failed"), tmp_path_factory.mktemp("unpublished")
+    with_a_violation(both_years, folder)
+
+    def fail(warehouse: Warehouse, run_id: str) -> Path:
+        shutil.copyfile(warehouse.build_file, kept / "warehouse.duckdb")
         raise OSError("no space left")
 
-    monkeypatch.setattr(Warehouse, "publish", refuse)
+    with dg.instance_for_test() as instance:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(Warehouse, "publish", fail)
+            result = execute(folder, instance)
+        # What is published there changes later.
+        shutil.copytree(folder / "warehouse", kept / "warehouse", symlinks=True)
+        unpublished = Unpublished(kept, kept / "warehouse.duckdb", result.run_id)
+        yield Failed(folder, instance, result, unpublished)
+
+
+@pytest.fixture
+def unpublished(failed: Failed) -> Unpublished:
+    return failed.unpublished
 
 
 def is_as_a_whole_run(
@@ -94,40 +135,29 @@ def is_as_a_whole_run(
     ) == {(2024, YANTIAN, run_id)}
 
 
-def test_reexecution_from_failure_is_a_whole_run(
-    published: Published, both_years: TwoYears, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = runs(published)
-    with dg.instance_for_test() as instance:
-        with monkeypatch.context() as patched:
-            fail_once(patched)
-            failed = execute(tmp_path, instance)
-        assert not failed.success
-        # What the checks found is told; what was thrown away was never there.
-        told = failed.get_asset_check_evaluations()
-        assert {"execution_within_budget", "grid_complete"} <= {e.check_name for e in told}
-        assert failed.get_asset_materialization_events() == []
-        assert runs(published) == before
-        again = execute(tmp_path, instance, failed.run_id)
-        assert again.success
+def test_reexecution_from_failure_is_a_whole_run(failed: Failed, both_years: TwoYears) -> None:
+    published = TwoYears(failed.folder)
+    before = runs(both_years)
+    assert not failed.result.success
+    # What the checks found is told; what was thrown away was never there.
+    told = failed.result.get_asset_check_evaluations()
+    assert {"execution_within_budget", "grid_complete"} <= {e.check_name for e in told}
+    assert failed.result.get_asset_materialization_events() == []
+    assert runs(published) == before
+    again = execute(failed.folder, failed.instance, failed.result.run_id)
+    assert again.success
     is_as_a_whole_run(published, both_years, before, again.run_id)
     assert published.rows(
         f"select landing_root, launched_how from scores.audit.runs where run_id = '{again.run_id}'"
-    ) == [(str(tmp_path / "landing"), f"Dagster: re-execution of {failed.run_id}")]
+    ) == [(str(failed.folder / "landing"), f"Dagster: re-execution of {failed.result.run_id}")]
 
 
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-import dagster as dg
-from orchestration.publication import gate
-from orchestration.publication.folder import Warehouse
-from tests.test_reexecution import execute
-
-Warehouse.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-with dg.DagsterInstance.get() as instance:
-    execute(Path(sys.argv[1]), instance)
-"""
+def run_and_kill(folder: str, home: str) -> None:
+    """A run that is killed when it is to publish; for a process of its own."""
+    os.environ["DAGSTER_HOME"] = home
+    Warehouse.publish = lambda *_: os.kill(os.getpid(), signal.SIGKILL)  # type: ignore[assignment]
+    with dg.DagsterInstance.get() as instance:
+        execute(Path(folder), instance)
 
 
 def test_a_retry_after_a_kill_is_a_whole_run(
@@ -136,13 +166,12 @@ def test_a_retry_after_a_kill_is_a_whole_run(
     before = runs(published)
     (tmp_path / "dagster").mkdir()
     monkeypatch.setenv("DAGSTER_HOME", str(tmp_path / "dagster"))
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, str(tmp_path)],
-        cwd=PROJECT_DIR,
-        capture_output=True,
-        check=False,
-    )
-    assert killed.returncode == -signal.SIGKILL
+    server = multiprocessing.get_context("forkserver")
+    server.set_forkserver_preload([*ENGINES])
+    killed = server.Process(target=run_and_kill, args=(str(tmp_path), str(tmp_path / "dagster")))
+    killed.start()
+    killed.join()
+    assert killed.exitcode == -signal.SIGKILL
     with dg.DagsterInstance.get() as instance:
         (run,) = instance.get_runs()
         # As Dagster's monitor finds it, which then has it retried.
@@ -154,32 +183,6 @@ def test_a_retry_after_a_kill_is_a_whole_run(
     assert published.rows(
         f"select launched_how from scores.audit.runs where run_id = '{again.run_id}'"
     ) == [(f"Dagster: automatic retry of {run.run_id}",)]
-
-
-class Unpublished:
-    """A build of 2024 that is ready to be published, as its run left it."""
-
-    def __init__(self, folder: Path, file: Path, run_id: str) -> None:
-        self.file, self.run_id = file, run_id
-        self.published = folder / "warehouse" / "published" / "scores.duckdb"
-
-
-@pytest.fixture(scope="module")
-def unpublished(both_years: TwoYears, tmp_path_factory: pytest.TempPathFactory) -> Unpublished:
-    folder = tmp_path_factory.mktemp("two_years")
-    shutil.copytree(both_years.warehouse, folder / "warehouse", symlinks=True)
-    kept: list[Unpublished] = []
-
-    def keep(warehouse: Warehouse, run_id: str) -> Path:
-        file = tmp_path_factory.mktemp("unpublished") / "warehouse.duckdb"
-        shutil.copyfile(warehouse.build_file, file)
-        kept.append(Unpublished(folder, file, run_id))
-        raise OSError("kept for the tests")
-
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(Warehouse, "publish", keep)
-        assert build(both_years.landing, folder / "warehouse", 2024)[2024]
-    return kept[0]
 
 
 def refusal(unpublished: Unpublished, file: Path, run_id: str) -> str:

@@ -24,7 +24,7 @@ from orchestration.landing import readers
 from orchestration.project import PROJECT_DIR
 from orchestration.publication import gate
 from orchestration.publication.folder import Warehouse
-from tests.conftest import LANDING, Published, jixiao
+from tests.conftest import LANDING, Published, TwoYears, jixiao
 
 pytestmark = pytest.mark.builds
 
@@ -69,18 +69,21 @@ def command(*arguments: str, **options: Any) -> "subprocess.CompletedProcess[str
 
 
 def test_a_path_may_hold_almost_anything(
-    two_departments: Published,
+    both_years: TwoYears,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """What is published there is read, checked, and built again in such a folder."""
+    """What is published there is read, checked, and built again in such a folder.
+
+    The second year is built again from what it read of the first.
+    """
     odd, temporary = tmp_path / ODD, tmp_path / f"{ODD} tmp"
     temporary.mkdir()
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    delivered = Path(shutil.copytree(LANDING, odd / "landing?"))
+    delivered = Path(shutil.copytree(both_years.landing, odd / "landing?"))
     place = odd / "warehouse"
-    shutil.copytree(two_departments.warehouse, place, symlinks=True)
+    shutil.copytree(both_years.warehouse, place, symlinks=True)
     assert cli.main(["explain", UNIT, "--warehouse", str(place)]) == cli.PUBLISHED
     assert cli.main(["check", "--landing", str(delivered)]) == cli.PUBLISHED
     capsys.readouterr()

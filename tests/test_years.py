@@ -168,7 +168,13 @@ def assert_published_as_built(published: Published) -> None:
                 assert con.execute(strays).fetchall() == [], table
 
 
-def test_loading_a_year_again_replaces_it(landing: Path, published: Published) -> None:
+def test_loading_a_year_again_replaces_it(
+    landing: Path,
+    published: Published,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     """Its marts gain the columns and decimals that those of an older version lack."""
     query = "select item_code, location, explained_by from fct_reconciliation order by all"
     before, first = published.rows(query), published.tables()
@@ -183,7 +189,12 @@ def test_loading_a_year_again_replaces_it(landing: Path, published: Published) -
         update marts.fct_evaluations set grade = '良' where rubric_id = 'yantian_2023';
         """,
     )
+    # Events that cannot be written keep nothing back.
+    monkeypatch.setenv("JIXIAO_OPENLINEAGE_FILE", str(tmp_path))
     assert build(landing, published.warehouse) == {2023: []}
+    (told,) = (r.message for r in caplog.records if r.message.startswith("lineage:"))
+    assert str(tmp_path) in told
+    assert told.endswith("the events of this run are incomplete")
     # The history names the seed.
     assert published.rows(
         "select unit_code, item_type, item_code, old_text, new_text, cause "

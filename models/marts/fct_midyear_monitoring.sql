@@ -62,10 +62,12 @@ worded as (
     select
         *,
         if(
-            band_lower_inclusive, {{ pattern("'bound_included'") }}, {{ pattern("'bound_excluded'") }}
+            band_lower_inclusive,
+            {{ pattern("'bound_included'") }}, {{ pattern("'bound_excluded'") }}
         ) as at_lower_zh,
         if(
-            band_upper_inclusive, {{ pattern("'bound_included'") }}, {{ pattern("'bound_excluded'") }}
+            band_upper_inclusive,
+            {{ pattern("'bound_included'") }}, {{ pattern("'bound_excluded'") }}
         ) as at_upper_zh,
         {{ pattern("'monitored_range_' || case
             when band_lower is null and band_upper is null then 'any'
@@ -77,7 +79,8 @@ worded as (
         || case
             when held_against is null then ''
             when light = 'withheld' then {{ pattern("'monitored_withheld'") }}
-            when held_against in ('calendar', 'year') then {{ pattern("'monitored_light_of_range'") }}
+            when held_against in ('calendar', 'year')
+                then {{ pattern("'monitored_light_of_range'") }}
             else {{ pattern("'monitored_light'") }}
         end as sentence_zh
     from shown

@@ -302,7 +302,7 @@ def run_text(run: Run | None) -> str:
 
 
 def notes_text(evaluation: Evaluation) -> list[str]:
-    """Whether a total is final or why there is none, how it differs from what is printed, its bases."""
+    """Whether a total is final or why it lacks, how it differs from what is printed, its bases."""
     e = evaluation
     bases = ["computed", "assessed", "default", "missing"]
     bases += ["excluded"] if e.points_excluded else []

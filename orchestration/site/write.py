@@ -191,11 +191,12 @@ def _environment() -> Environment:
     environment.filters.update(json=_json, quoted=shlex.quote)
     environment.globals.update(
         count=lambda number: f"{number:,}", plain=plain, points=plain, percent=percent, fixed=fixed,
-        not_final=NOT_FINAL, record=_told, difference=difference, mean=mean, number_or_dash=plain, page=page,
+        record=_told, difference=difference, mean=mean, number_or_dash=plain, page=page,
+        not_final=NOT_FINAL,
         codes=SimpleNamespace(
             evaluation=labels("fct_evaluations.status"), severity=labels("severity"),
             unit_type=labels("unit_type"), item=labels("item_type"), basis=labels("basis"),
-            method=labels("method"), kind=labels("unit_successions.kind"), 
+            method=labels("method"), kind=labels("unit_successions.kind"),
             light=labels("light"), subject=labels("subject_type"),
         ),
     )  # fmt: skip

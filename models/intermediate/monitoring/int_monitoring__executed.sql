@@ -1,5 +1,4 @@
 {{ config(materialized='view') }}
-{%- set place = 'source_file, source_sha256, source_row, load_id' -%}
 {%- set key = 'unit_code, fiscal_year, subject_type, subject_code' -%}
 with departments as (
     select * from {{ ref('int_monitoring__departments') }}
@@ -32,8 +31,9 @@ budgets as (
         fiscal_year,
         cast(any_value(value) filter (where fact = 'adjusted_budget') as decimal(18, 2))
             as budget_yuan,
-        cast(any_value(value) filter (where fact = 'executed' and not is_rolled_up) as decimal(18, 2))
-            as executed_yuan,
+        cast(
+            any_value(value) filter (where fact = 'executed' and not is_rolled_up) as decimal(18, 2)
+        ) as executed_yuan,
         any_value(source_file) as source_file,
         any_value(source_sha256) as source_sha256,
         any_value(source_row) as source_row,
@@ -47,19 +47,32 @@ budgets as (
 -- that is what was spent in all of it.
 subjects as (
     select
-        departments.* exclude (unit_name),
+        departments.unit_code,
+        departments.fiscal_year,
+        departments.is_year_closed,
+        departments.monitored_month,
+        departments.summary_month,
         'department' as subject_type,
-        unit_code as subject_code,
+        departments.unit_code as subject_code,
         departments.unit_name as subject_name,
         'budgets' as table_name,
         'budget_line=total' as record_key,
         'executed' as column_name,
-        budgets.* exclude (unit_code, fiscal_year)
+        budgets.budget_yuan,
+        budgets.executed_yuan,
+        budgets.source_file,
+        budgets.source_sha256,
+        budgets.source_row,
+        budgets.load_id
     from departments
     left join budgets using (unit_code, fiscal_year)
     union all by name
     select
-        departments.* exclude (unit_name),
+        departments.unit_code,
+        departments.fiscal_year,
+        departments.is_year_closed,
+        departments.monitored_month,
+        departments.summary_month,
         'project' as subject_type,
         projects.project_code as subject_code,
         projects.project_name as subject_name,
@@ -68,13 +81,16 @@ subjects as (
         'executed_total' as column_name,
         projects.budget_total_yuan as budget_yuan,
         projects.executed_total_yuan as executed_yuan,
-        {{ place }}
+        projects.source_file,
+        projects.source_sha256,
+        projects.source_row,
+        projects.load_id
     from {{ ref('stg_projects') }} as projects
     inner join departments using (unit_code, fiscal_year)
 ),
 
--- What says how much was spent, in the order in which it counts: the last month, what was paid, what
--- was spent to date.
+-- What says how much was spent, in the order in which it counts: the last month, payments, what was
+-- spent to date.
 told as (
     select
         {{ key }},
@@ -96,9 +112,10 @@ told as (
             when 'execution_rate_pct' then 1200
         end as whole_pct,
         cast(null as bigint) as lines_count,
-        {%- for column in place.split(', ') %}
-        monthly.{{ column }}{{ "," if not loop.last }}
-        {%- endfor %}
+        monthly.source_file,
+        monthly.source_sha256,
+        monthly.source_row,
+        monthly.load_id
     from monthly
     inner join subjects using (unit_code, fiscal_year)
     where
@@ -136,7 +153,10 @@ told as (
         record_key as budget_record_key,
         budget_yuan,
         executed_yuan,
-        {{ place }}
+        source_file,
+        source_sha256,
+        source_row,
+        load_id
     from subjects
     where executed_yuan is not null and not is_year_closed
 ),
@@ -171,10 +191,10 @@ select
     counted.budget_table_name,
     counted.budget_record_key,
     counted.lines_count,
-    {%- for column in place.split(', ') %}
-    case when counted.as_of_month is null then subjects.{{ column }} else counted.{{ column }} end
-        as {{ column }}{{ "," if not loop.last }}
-    {%- endfor %}
+    if(counted.as_of_month is null, subjects.source_file, counted.source_file) as source_file,
+    if(counted.as_of_month is null, subjects.source_sha256, counted.source_sha256) as source_sha256,
+    if(counted.as_of_month is null, subjects.source_row, counted.source_row) as source_row,
+    if(counted.as_of_month is null, subjects.load_id, counted.load_id) as load_id
 from subjects
 left join counted using ({{ key }})
 left join paid using ({{ key }})

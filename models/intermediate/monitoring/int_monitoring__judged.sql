@@ -64,26 +64,30 @@ compared as (
             end as decimal(38, 10)
         ) as compared_value
     from subjects
+),
+
+numbered as (
+    select * exclude (done, whole, excess, days_late) from compared
 )
 
 select
-    compared.* exclude (done, whole, excess, days_late),
+    numbered.*,
     bands.lower as band_lower,
     bands.lower_inclusive as band_lower_inclusive,
     bands.upper as band_upper,
     bands.upper_inclusive as band_upper_inclusive,
     case
-        when compared.case_code in ('nothing_spent', 'nothing_said', 'closed') then 'not_delivered'
-        when compared.held_against is null then 'not_comparable'
+        when numbered.case_code in ('nothing_spent', 'nothing_said', 'closed') then 'not_delivered'
+        when numbered.held_against is null then 'not_comparable'
         when blocked.unit_code is not null then 'withheld'
         else bands.light
     end as light
-from compared
+from numbered
 left join blocked using (unit_code, fiscal_year)
 left join bands
     on
-        compared.unit_code = bands.unit_code
-        and compared.fiscal_year = bands.fiscal_year
-        and compared.subject_type = bands.subject_type
-        and compared.held_against = bands.held_against
-        and {{ band_holds('bands', 'compared.compared_value') }}
+        numbered.unit_code = bands.unit_code
+        and numbered.fiscal_year = bands.fiscal_year
+        and numbered.subject_type = bands.subject_type
+        and numbered.held_against = bands.held_against
+        and {{ band_holds('bands', 'numbered.compared_value') }}

@@ -45,21 +45,26 @@ placed as (
         bool_or(project_code is null and is_of_projects) over ledger as hides_projects
     from by_month
     window ledger as (partition by unit_code, fiscal_year)
+),
+
+-- Each line counts for its department and for the project that it names.
+counted as (
+    select *, cast(null as varchar) as counted_for from placed
+    union all
+    select *, project_code as counted_for from placed
+    where project_code is not null
 )
 
--- Without a project_code it is the sum of the department.
 select
     unit_code,
     fiscal_year,
-    project_code,
+    counted_for as project_code,
     any_value(as_of_month) as as_of_month,
-    bool_or(is_in_doubt) or (grouping(project_code) = 0 and bool_or(hides_projects))
-        as is_in_doubt,
+    bool_or(is_in_doubt or (counted_for is not null and hides_projects)) as is_in_doubt,
     cast(sum(paid_yuan) filter (where month <= as_of_month) as decimal(18, 2)) as executed_yuan,
     cast(sum(lines_count) filter (where month <= as_of_month) as bigint) as lines_count,
     if(min(first_file) = max(last_file), min(first_file), null) as source_file,
     if(min(first_file) = max(last_file), any_value(source_sha256), null) as source_sha256,
     if(min(first_file) = max(last_file), any_value(load_id), null) as load_id
-from placed
-group by grouping sets ((unit_code, fiscal_year), (unit_code, fiscal_year, project_code))
-having grouping(project_code) = 1 or project_code is not null
+from counted
+group by unit_code, fiscal_year, counted_for

@@ -87,7 +87,7 @@ select
             then if(actual_on > expected_on, 'done_late', 'done_in_time')
         when by_value = 'deadline' then if(as_of_day > expected_on, 'overdue', 'not_due')
         when is_met is not null then if(is_met, 'attained', 'not_attained')
-        when coalesce(actual_value, cast(is_attained_as_stated as varchar), cast(attained_pct as varchar)) is null
+        when actual_value is null and is_attained_as_stated is null and attained_pct is null
             then 'nothing_said'
         when is_year_closed then 'closed'
         else 'unreadable'

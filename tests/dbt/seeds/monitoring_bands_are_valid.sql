@@ -1,6 +1,6 @@
 {{ config(meta={'dagster': {'ref': {'name': 'monitoring_bands'}}}) }}
--- Each cell by itself; a place has one month; all have bands for each thing that a subject may be held
--- against, which hold every value once.
+-- Each cell by itself; a place has one month; the bands of each thing that a subject may be held
+-- against hold every value once, and each has some that hold for all places.
 {%- set held = {
     'department': ['calendar'],
     'project': ['calendar'],
