@@ -54,7 +54,7 @@ def prepare() -> Path:
 
 def _require_usable(url: str) -> None:
     """See that there is what reads an address; it is a secret, and in no message."""
-    # By the driver's name: another one may be SQLAlchemy's own choice, and Dagster's SQL is for this.
+    # With the driver's name: SQLAlchemy may choose another, which Dagster's SQL is not for.
     if not url.startswith("postgresql+psycopg2://"):
         raise WrongSurroundings(
             f"{DATABASE}: expected an address that begins with postgresql+psycopg2://; correct it, "

@@ -59,6 +59,26 @@ def test_every_row_says_where_it_comes_from(con: duckdb.DuckDBPyConnection, fold
     ]
 
 
+def test_what_is_delivered_is_never_sql(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
+    """Nor is a file's name, a rejected cell, or a key that is repeated."""
+    hostile = "'; drop table raw.departments; --"
+    rows = [f'"{hostile}",2023,"{hostile}",department,,"{hostile}",""" or 1=1"']
+    append_rows(folder / "2023" / "departments.csv", *rows)
+    budgets = "unit_code,fiscal_year,budget_line,adjusted_budget,executed,amount_unit\n"
+    write(
+        folder / "2023" / "budgets" / f"{hostile}.csv",
+        f'{budgets}A,2023,total,1,1,元\n"{hostile}",2023,total,"{hostile}",1,元\n'
+        f'"{hostile}",2023,"{hostile}",1,1,元\n',
+    )
+    load(con, folder)
+    assert con.execute(
+        "select unit_code, unit_name, city, district from raw.departments"
+    ).fetchall()[1] == (hostile, hostile, hostile, '" or 1=1')
+    told = con.execute("select source_file, unit_code, value from audit.rejected_rows").fetchall()
+    assert told == [(f"2023/budgets/{hostile}.csv", hostile, hostile)] * 2
+    assert con.execute("select count(*) from raw.budgets").fetchone() == (1,)
+
+
 @pytest.mark.parametrize(
     ("content", "values"),
     [

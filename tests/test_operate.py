@@ -27,7 +27,7 @@ from orchestration.publication import gate
 from orchestration.publication.folder import Warehouse
 from requirements import audit
 from tests import servers
-from tests.conftest import Published
+from tests.conftest import Published, TwoYears
 from tests.test_docs import FENCE
 
 DEPLOY = PROJECT_DIR / "deploy"
@@ -312,8 +312,11 @@ def test_readers_see_what_is_published_and_nothing_else(
 
 @pytest.mark.builds
 def test_a_backup_is_made_and_restored_as_the_page_says(
-    published: Published, landing: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    two_years: TwoYears, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    """What is restored is built again as it was, 2024 from what it read of 2023."""
+    published, landing = two_years, two_years.landing
+
     def types(line: str) -> "subprocess.CompletedProcess[bytes]":
         for written, here in (
             (KEPT, tmp_path), (INSTALLED, PROJECT_DIR), ("/var/backups", tmp_path),
@@ -337,11 +340,11 @@ def test_a_backup_is_made_and_restored_as_the_page_says(
         assert types(line).returncode == 0, line
     assert (published.warehouse / "published").readlink() == link
     assert published.tables() == before
-    # What publications share is stored once, as before.
     assert verify.split()[0] == "jixiao"
     places = ("--landing", str(landing), "--warehouse", str(published.warehouse))
+    capfd.readouterr()
     assert cli.main([*verify.split()[1:], *places]) == cli.SAME
-    assert capsys.readouterr().out == "same\n"
+    assert capfd.readouterr().out == "same\n"
 
 
 # Packages
