@@ -18,11 +18,14 @@ import duckdb
 from orchestration import duck, settings
 from orchestration.alerts import topics
 from orchestration.alerts.tell import tell
+from orchestration.faults import WrongSurroundings
 from orchestration.graph.build import JOB
 from orchestration.graph.run import no_fiscal_year
 from orchestration.landing.files import contents, landing_years
 from orchestration.publication import chain
 from orchestration.publication.folder import Warehouse
+from orchestration.sources import config
+from orchestration.sources import fetch as sources_
 
 PARTITION = "dagster/partition"
 PUBLISHED = dg.AssetKey("published")
@@ -169,6 +172,58 @@ def sensors(landing: Path, warehouse: Path) -> list[dg.SensorDefinition]:
         _not_published(watched),
         _old_records(),
     ]
+
+
+def fetching(landing: Path, warehouse: Path) -> tuple[dg.JobDefinition, dg.ScheduleDefinition]:
+    """The job that fetches tables from databases and buckets, and its schedule.
+
+    What it puts into the landing folder is built as what bureaus deliver there.
+
+    Args:
+        landing: The landing folder, whose sources.yml says from where.
+        warehouse: The warehouse, which keeps what has been told.
+    """
+
+    @dg.op(name="fetch", description="Tables of databases and S3 storage, into the landing folder.")
+    def fetch() -> None:
+        faults = _fetch(landing)
+        tell(warehouse, [topics.not_fetched(year, lines) for year, lines in faults.items()])
+        if lines := [line for of_year in faults.values() for line in of_year]:
+            raise dg.Failure("\n".join(lines), allow_retries=False)
+
+    @dg.job(name="fetch_sources", executor_def=dg.in_process_executor)
+    def fetch_sources() -> None:
+        fetch()
+
+    @dg.schedule(
+        name="fetch_daily",
+        job=fetch_sources,
+        cron_schedule=settings.fetched_at(),
+        execution_timezone=str(settings.zone()),
+        default_status=dg.DefaultScheduleStatus.RUNNING,
+        description="Fetches every day what sources.yml names.",
+    )
+    def fetch_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+        path = config.sources_file(landing)
+        if not path.is_file():
+            return dg.SkipReason(f"{path} is not there; files are delivered by hand")
+        return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}")
+
+    return fetch_sources, fetch_daily
+
+
+def _fetch(landing: Path) -> dict[int | None, list[str]]:
+    """Fetch every source; for each year, and for all of them, what was at fault."""
+    try:
+        sources = config.read(config.sources_file(landing))
+        outcomes = sources_.fetch(landing, sources, config.years(sources, landing))
+    except WrongSurroundings as wrong:
+        return {None: str(wrong).splitlines()}
+    faults: dict[int | None, list[str]] = {None: []}
+    for of in outcomes:
+        lines = [f"{of.year} {of.source}: {line}" for line in (*of.refused, *of.faults)]
+        faults.setdefault(of.year, []).extend(lines)
+    return faults
 
 
 def up_to_date(warehouse: Path) -> dg.AssetChecksDefinition:

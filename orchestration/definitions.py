@@ -286,11 +286,12 @@ def build_definitions(
         selection=dg.AssetSelection.assets(fiscal_year) - dg.AssetSelection.checks(is_fresh),
         description="部门整体绩效评价: load, check, score and publish a fiscal year.",
     )
+    fetch_sources, fetch_daily = automation.fetching(landing, root)
     return dg.Definitions(
         assets=[fiscal_year],
         asset_checks=[is_fresh],
-        jobs=[job],
-        schedules=automation.schedules(landing, root),
+        jobs=[job, fetch_sources],
+        schedules=[*automation.schedules(landing, root), fetch_daily],
         sensors=automation.sensors(landing, root),
         # DuckDB lets one process write.
         executor=dg.in_process_executor,

@@ -54,6 +54,18 @@ def monitored_at() -> Moment:
     return _moment("JIXIAO_MONITORED_AT", "08-01 02:00")
 
 
+def fetched_at() -> str:
+    """JIXIAO_FETCHED_AT: when sources are fetched every day, as cron has it."""
+    text = os.environ.get("JIXIAO_FETCHED_AT") or "01:00"
+    try:
+        at = time.fromisoformat(text) if re.fullmatch(r"\d{2}:\d{2}", text) else None
+    except ValueError:
+        at = None
+    if at is None:
+        raise _wrong("JIXIAO_FETCHED_AT", text, "a time of the day, as 01:00")
+    return f"{at.minute} {at.hour} * * *"
+
+
 def settled() -> timedelta:
     """JIXIAO_SETTLED_SECONDS: how long nothing in a year's folder changes before it is read."""
     return timedelta(seconds=_number("JIXIAO_SETTLED_SECONDS", 300, least=1))
@@ -75,8 +87,13 @@ def check() -> None:
     Raises:
         WrongSurroundings: One is not what it must be.
     """
-    for read in (zone, evaluated_at, monitored_at, settled, kept_publications, kept_runs):
-        read()
+    zone()
+    evaluated_at()
+    monitored_at()
+    fetched_at()
+    settled()
+    kept_publications()
+    kept_runs()
 
 
 def _moment(name: str, default: str) -> Moment:

@@ -1,5 +1,6 @@
 """What runs without anybody asking: sensors and schedules on a landing folder, by a clock of theirs."""
 
+import json
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -12,6 +13,7 @@ import pytest
 from orchestration import automation, cli
 from orchestration.definitions import build_definitions
 from orchestration.graph.build import JOB
+from orchestration.sources.fetch import Outcome
 from tests.conftest import LANDING, Published, TwoYears, append_rows
 
 pytestmark = pytest.mark.builds
@@ -325,3 +327,36 @@ def test_how_a_run_ended_is_told(
         )
     )  # fmt: skip
     assert len(tick(run)) == 1
+
+
+def test_what_cannot_be_fetched_is_told_once_and_what_can_is_built(
+    instance: dg.DagsterInstance, landing: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:  # fmt: skip
+    job, daily = automation.fetching(landing, tmp_path / "warehouse")
+    assert (daily.cron_schedule, daily.execution_timezone) == ("0 1 * * *", "Asia/Shanghai")
+    at = datetime(2024, 3, 1, 1, tzinfo=SHANGHAI)
+    assert "is not there" in str(due(instance, daily, at))
+    (landing / "sources.yml").write_text(
+        "sources:\n  finance:\n    type: database\n    url: ${NOWHERE}\n    years: [2023]\n"
+        "    tables: {budgets: select 1}\n"
+    )
+    (landing / "sources.yml").chmod(0o600)
+    assert isinstance(due(instance, daily, at), dg.RunRequest)
+
+    def fetched() -> list[str]:
+        caplog.clear()
+        job.execute_in_process(instance=instance, raise_on_error=False)
+        return [message for message in caplog.messages if "未能从数据源取数" in message]
+
+    (told,) = fetched()
+    assert "NOWHERE" in told
+    assert fetched() == []
+    monkeypatch.setattr(
+        automation.sources_, "fetch", lambda *_: [Outcome(2023, "finance", ["x"], ["y"])]
+    )
+    (told,) = fetched()
+    assert told == "jixiao 2023 未能从数据源取数：；2023 finance: x；2023 finance: y"
+    monkeypatch.setattr(automation.sources_, "fetch", lambda *_: [Outcome(2023, "finance", [], [])])
+    assert job.execute_in_process(instance=instance).success
+    assert json.loads((tmp_path / "warehouse" / "alerts.json").read_text("utf-8")) == {}

@@ -24,15 +24,15 @@ class Topic:
     """Something that is as it should be, or not.
 
     Attributes:
-        kind: What it is about: refused, incomplete, out_of_date, missing or failed.
-        fiscal_year: The fiscal year.
+        kind: What it is about: refused, incomplete, out_of_date, missing or not_fetched.
+        fiscal_year: The fiscal year; none where it is about no year.
         heading: What is told above the lines.
         lines: What a person has to do, a line for each; none where all is as it should be.
         hidden: How many more lines there are, of departments that are not disclosed.
     """
 
     kind: str
-    fiscal_year: int
+    fiscal_year: int | None
     heading: str
     lines: tuple[str, ...] = ()
     hidden: int = 0

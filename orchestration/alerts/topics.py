@@ -9,6 +9,7 @@ from orchestration import duck, ledger
 from orchestration.alerts.tell import Topic
 
 REFUSED, INCOMPLETE, OUT_OF_DATE, MISSING = "refused", "incomplete", "out_of_date", "missing"
+NOT_FETCHED = "not_fetched"
 # Why evaluations are blocked or incomplete, and what keeps a department from having any.
 GAPS = """
     with exempt as (
@@ -113,3 +114,14 @@ def missing(year: int, line: str) -> Topic:
         line: What is to be done.
     """
     return Topic(MISSING, year, f"jixiao {year} 应当公布而没有公布：", (line,))
+
+
+def not_fetched(year: int | None, lines: Iterable[str]) -> Topic:
+    """What could not be fetched from databases and buckets.
+
+    Args:
+        year: The fiscal year; none where no source could be asked.
+        lines: A line for each fault; none where all was fetched.
+    """
+    heading = f"jixiao {year} 未能从数据源取数：" if year else "jixiao 未能从数据源取数："
+    return Topic(NOT_FETCHED, year, heading, tuple(lines))

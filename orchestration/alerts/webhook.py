@@ -26,11 +26,10 @@ class Alert:
     """What is told of a topic.
 
     Attributes:
-        kind: refused, incomplete, out_of_date, missing or failed.
+        kind: refused, incomplete, out_of_date, missing or not_fetched.
         fiscal_year: The fiscal year; none where it is about no year.
         text: The alert in a few lines; the first says what it is about.
         lines: What a person has to do, a line for each.
-        is_over: Whether it says that nothing is left to do.
     """
 
     kind: str
