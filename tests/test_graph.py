@@ -11,7 +11,7 @@ import pytest
 
 from expectations.rules import Stage, rules
 from orchestration import ledger
-from orchestration.definitions import YEARS, after_the_year, build_definitions
+from orchestration.definitions import YEARS, build_definitions
 from orchestration.graph.build import JOB
 from orchestration.landing.contract import landing_contract
 from tests.conftest import LANDING, Published, append_rows, build
@@ -72,13 +72,8 @@ def test_each_asset_says_what_it_is_who_answers_for_it_and_where_it_is_defined(
             assert paths[0].stem == spec.key.path[-1]
 
 
-def test_the_schedule_asks_for_the_year_before(definitions: dg.Definitions) -> None:
-    context = dg.build_schedule_context(
-        scheduled_execution_time=datetime(2024, 3, 1, 2, tzinfo=UTC)
-    )
-    request = after_the_year(context)
-    assert isinstance(request, dg.RunRequest)
-    assert request.partition_key == "2023"
+def test_a_schedule_launches_the_yearly_job(definitions: dg.Definitions) -> None:
+    """What it asks for is the concern of test_automation.py."""
     assert definitions.resolve_schedule_def("after_the_year").job_name == JOB
 
 

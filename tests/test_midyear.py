@@ -10,6 +10,7 @@ import pytest
 from orchestration.explain.evaluation import explain
 from orchestration.explain.show import notes_text
 from orchestration.labels import NOT_FINAL
+from orchestration.ledger import AsOf
 from orchestration.project import SEEDS_DIR
 from orchestration.publication import summary
 from orchestration.report import read as report_read
@@ -104,7 +105,8 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Published:
 
     folder = tmp_path_factory.mktemp("midyear")
     landing, warehouse = write(folder / "landing"), folder / "warehouse"
-    assert run(landing, warehouse, [YEAR], "jixiao run", STARTED) == {YEAR: []}
+    as_of = AsOf(STARTED, "Asia/Shanghai")
+    assert run(landing, warehouse, [YEAR], "jixiao run", as_of) == {YEAR: []}
     return Published(warehouse)
 
 

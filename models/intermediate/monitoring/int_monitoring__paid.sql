@@ -61,7 +61,8 @@ select
     counted_for as project_code,
     any_value(as_of_month) as as_of_month,
     bool_or(is_in_doubt or (counted_for is not null and hides_projects)) as is_in_doubt,
-    cast(sum(paid_yuan) filter (where month <= as_of_month) as decimal(18, 2)) as executed_yuan,
+    -- A sum that no amount of the contract could be is none.
+    try_cast(sum(paid_yuan) filter (where month <= as_of_month) as decimal(18, 2)) as executed_yuan,
     cast(sum(lines_count) filter (where month <= as_of_month) as bigint) as lines_count,
     if(min(first_file) = max(last_file), min(first_file), null) as source_file,
     if(min(first_file) = max(last_file), any_value(source_sha256), null) as source_sha256,

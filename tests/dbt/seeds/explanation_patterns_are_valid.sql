@@ -3,8 +3,9 @@
 with patterns as (
     select
         *,
-        case when starts_with(pattern_code, 'monitored_')
-            then ['{{ monitoring_texts() | join("', '") }}'] -- noqa: LT05
+        case
+            when starts_with(pattern_code, 'monitored_')
+                then ['{{ monitoring_texts() | join("', '") }}'] -- noqa: LT05
             else ['{{ explanation_texts() | join("', '") }}'] -- noqa: LT05
         end as known,
         {{ seed_row('explanation_patterns', ['pattern_code']) }} as seed_row

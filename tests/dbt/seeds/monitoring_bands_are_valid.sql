@@ -42,7 +42,7 @@ cells as (
             {
                 'column_name': 'subject_type',
                 'found': subject_type,
-                'is_valid': subject_type in ('{{ held | join("', '") }}'),
+                'is_valid': subject_type in ('{{ held | join("', '") }}'), -- noqa: LT05
                 'expected': '{{ held | join(", ") }}'
             },
             {
@@ -50,7 +50,7 @@ cells as (
                 'found': held_against,
                 'is_valid': case subject_type
                     {%- for subject, codes in held.items() %}
-                    when '{{ subject }}' then held_against in ('{{ codes | join("', '") }}')
+                    when '{{ subject }}' then held_against in ('{{ codes | join("', '") }}') -- noqa: LT05
                     {%- endfor %}
                     else held_against is not null
                 end,
@@ -64,7 +64,7 @@ cells as (
             {
                 'column_name': 'light',
                 'found': light,
-                'is_valid': light in ('{{ lights | join("', '") }}'),
+                'is_valid': light in ('{{ lights | join("', '") }}'), -- noqa: LT05
                 'expected': '{{ lights | join(", ") }}'
             },
             {%- for bound in ['lower', 'upper'] %}
@@ -102,7 +102,7 @@ faults as (
             *,
             min(month) over (partition by of_city, of_district) as first_month
         from bands
-    )
+    ) as placed
     where month != first_month
     union all
     select
@@ -112,7 +112,8 @@ faults as (
     union all
     select
         'seeds/monitoring_bands.csv' as seed_row,
-        ': found no bands of subject_type ' || subject_type || ' and held_against ' || held_against
+        ': found no bands of subject_type ' || asked.subject_type || ' and held_against '
+        || asked.held_against
         || ' without a city, expected some, which hold where a place has none; add them' as fault
     from (
         values
@@ -124,7 +125,8 @@ faults as (
         {%- endfor %}
     ) as asked (subject_type, held_against)
     anti join (
-        select * from bands where city is null and district is null
+        select * from bands
+        where city is null and district is null
     ) as default_bands using (subject_type, held_against)
 )
 
