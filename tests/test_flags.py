@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from dbt.cli import params
+from dbt.cli.main import dbtRunnerResult
 from dbt.env_vars import KNOWN_ENGINE_ENV_VARS
 
 from orchestration import dbt
@@ -57,9 +58,10 @@ def test_dbt_sees_none_of_its_variables(monkeypatch: pytest.MonkeyPatch, tmp_pat
     class Runner:
         def __init__(self, **_: Any) -> None: ...
 
-        def invoke(self, arguments: list[str]) -> None:
+        def invoke(self, arguments: list[str]) -> dbtRunnerResult:
             seen.update(os.environ)
             os.environ["DBT_SET_BY_DBT"] = "1"
+            return dbtRunnerResult(success=True)
 
     names = (
         {
