@@ -219,7 +219,7 @@ def test_evidence_leads_to_the_delivered_cell(two_departments: Published) -> Non
 def test_every_mart_is_published_as_parquet_too(two_departments: Published) -> None:
     folder = two_departments.warehouse / "published" / "parquet"
     tables = two_departments.tables()
-    assert len(tables) == 24
+    assert len(tables) == 25
     for name, rows in tables.items():
         years = two_departments.rows(
             f"select count(*) from duckdb_columns() where schema_name = 'marts' "
