@@ -11,11 +11,12 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
 import dagster as dg
 import duckdb
 
-from orchestration import duck, settings
+from orchestration import duck, ledger, settings
 from orchestration.alerts import topics
 from orchestration.alerts.tell import tell
 from orchestration.faults import WrongSurroundings
@@ -126,12 +127,14 @@ class Seen:
     Attributes:
         state: Of its files.
         since: Since when they are so.
+        looked: The state whose content was looked at, so that files are read when they change.
         handled: The content that was asked for, or found to be built already.
         asked: How many runs were asked for.
     """
 
     state: str = ""
     since: float = 0
+    looked: str = ""
     handled: str = ""
     asked: int = 0
 
@@ -324,22 +327,9 @@ def _landing_changed(watched: Watched) -> dg.SensorDefinition:
             of_year = seen.setdefault(year, Seen())
             if not _has_settled(watched, year, of_year):
                 waiting.append(str(year))
-                continue
-            files = watched.files(year)
-            # What is read now may have begun to change again.
-            if not files or watched.state(year) != of_year.state:
-                continue
-            content = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
-            if content == of_year.handled:
-                continue
-            of_year.handled = content
-            if not watched.has_built(year, files):
-                of_year.asked += 1
-                key = f"{year} {content[:16]} {of_year.asked}"
-                requests.append(dg.RunRequest(run_key=key, partition_key=str(year)))
-        out_of_date = _out_of_date(watched.of)
-        if watched.of.database.is_file():
-            tell(watched.of.root, topics.outdated(watched.of.database))
+            elif request := _request(watched, year, of_year):
+                requests.append(request)
+        made_of, out_of_date = _freshness(watched.of, known)
         skip = f"waiting for the files of {', '.join(waiting)} to settle" if waiting else None
         return dg.SensorResult(
             run_requests=requests,
@@ -347,6 +337,7 @@ def _landing_changed(watched: Watched) -> dg.SensorDefinition:
             cursor=json.dumps(
                 {
                     "years": {year: asdict(of_year) for year, of_year in seen.items()},
+                    "made_of": made_of,
                     "out_of_date": out_of_date,
                 }
             ),
@@ -354,6 +345,21 @@ def _landing_changed(watched: Watched) -> dg.SensorDefinition:
         )
 
     return landing_changed
+
+
+def _freshness(of: Warehouse, known: dict[str, Any]) -> tuple[list[str | None], list[str]]:
+    """What published years hang on, and which are out of date: told, and looked at, while one is.
+
+    Args:
+        of: The warehouse.
+        known: The same as of the last time, where it was looked at.
+    """
+    made_of = [of.current, ledger.seeds_sha256()]
+    if known.get("out_of_date") == [] and made_of == known.get("made_of"):
+        return made_of, []
+    if of.database.is_file():
+        tell(of.root, topics.outdated(of.database))
+    return made_of, _out_of_date(of)
 
 
 def _out_of_date(of: Warehouse) -> list[str]:
@@ -368,6 +374,25 @@ def _fresh(out_of_date: list[str]) -> dg.AssetCheckEvaluation:
         asset_key=PUBLISHED, check_name=UP_TO_DATE, passed=not out_of_date, severity=WARN,
         metadata={"out_of_date": dg.MetadataValue.json(out_of_date)},
     )  # fmt: skip
+
+
+def _request(watched: Watched, year: int, seen: Seen) -> dg.RunRequest | None:
+    """The run that a year's files, which have settled, are to have; none where they had it."""
+    if seen.looked == seen.state:
+        return None
+    files = watched.files(year)
+    # What is read now may have begun to change again.
+    if watched.state(year) != seen.state:
+        return None
+    seen.looked = seen.state
+    content = hashlib.sha256(json.dumps(files, sort_keys=True).encode()).hexdigest()
+    if not files or content == seen.handled:
+        return None
+    seen.handled = content
+    if watched.has_built(year, files):
+        return None
+    seen.asked += 1
+    return dg.RunRequest(run_key=f"{year} {content[:16]} {seen.asked}", partition_key=str(year))
 
 
 def _has_settled(watched: Watched, year: int, seen: Seen) -> bool:

@@ -11,8 +11,9 @@ import pytest
 from orchestration import cli
 from orchestration.faults import WrongSurroundings
 from orchestration.publication import chain
-from orchestration.publication.folder import KEPT_PUBLICATIONS
-from tests.conftest import LANDING, Published, build
+from tests.conftest import Published, build, save_anew
+
+KEPT = 2
 
 
 class Warehouse:
@@ -45,7 +46,7 @@ class Warehouse:
             chain.record(self.root, name)
         self.names.append(name)
         self.runs.append((run_id, 2023))
-        for old in self.names[:-KEPT_PUBLICATIONS]:
+        for old in self.names[:-KEPT]:
             shutil.rmtree(self.root / "publications" / old, ignore_errors=True)
         for old in self.names[:-1]:
             (self.root / "states" / f"{old}.duckdb").unlink(missing_ok=True)
@@ -299,21 +300,22 @@ def test_heads_that_cannot_be_written_are_told(
 
 
 def test_a_run_prints_its_head_and_refuses_a_state_that_is_not_its_own(
-    two_departments: Published, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    two_departments: Published, landing: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level("INFO", "jixiao")
+    save_anew(landing)
     copy = Path(shutil.copytree(two_departments.warehouse, tmp_path / "warehouse", symlinks=True))
     name = (copy / "published").readlink().name
-    arguments = ["--landing", str(LANDING), "--warehouse", str(copy)]
+    arguments = ["--landing", str(landing), "--warehouse", str(copy)]
     assert cli.main(["run", *arguments]) == cli.PUBLISHED
-    *_, publish, _ = caplog.messages
+    *_, publish, _, _ = caplog.messages
     assert publish.endswith(f"/published, head {chain.head(copy / 'published')}")
     assert (copy / "chain" / f"{name}.json").is_file()
     current = (copy / "published").readlink().name
     state = copy / "states" / f"{current}.duckdb"
     with duckdb.connect(str(state)) as con:
         con.execute("delete from audit.runs where not is_current")
-    (refused,) = build(LANDING, copy)[2023]
+    (refused,) = build(landing, copy)[2023]
     assert f"{state} is not the one that " in refused
     assert "put it back from a backup, or remove" in refused
     assert (copy / "published").readlink().name == current
