@@ -4,6 +4,37 @@ with departments as (
     select * from {{ ref('int_monitoring__departments') }}
 ),
 
+-- A month's amounts may be sums of the ledger, as those that the measures of its quarter read.
+rolled_up as (
+    select
+        unit_code,
+        fiscal_year,
+        record_key,
+        try_cast(any_value(value) filter (where fact = 'adjusted_budget') as decimal(18, 2))
+            as adjusted_budget_yuan,
+        try_cast(any_value(value) filter (where fact = 'cumulative_executed') as decimal(18, 2))
+            as cumulative_executed_yuan
+    from {{ ref('int_facts__completed') }}
+    where table_name = 'budget_execution' and is_rolled_up
+    group by unit_code, fiscal_year, record_key
+),
+
+delivered as (
+    select
+        months.* replace (
+            coalesce(months.adjusted_budget_yuan, rolled_up.adjusted_budget_yuan)
+                as adjusted_budget_yuan,
+            coalesce(months.cumulative_executed_yuan, rolled_up.cumulative_executed_yuan)
+                as cumulative_executed_yuan
+        )
+    from {{ ref('stg_budget_execution') }} as months
+    left join rolled_up
+        on
+            months.unit_code = rolled_up.unit_code
+            and months.fiscal_year = rolled_up.fiscal_year
+            and rolled_up.record_key = 'month=' || months.month
+),
+
 -- What a department delivers by month: amounts, else a percentage, else a share of the calendar's.
 monthly as (
     select
@@ -14,7 +45,7 @@ monthly as (
             when progress_pct is not null then 'progress_pct'
             when execution_rate_pct is not null then 'execution_rate_pct'
         end as read_column
-    from {{ ref('stg_budget_execution') }}
+    from delivered
 ),
 
 paid as (
