@@ -66,43 +66,41 @@ class Watched:
 
     def last(self, year: int) -> "Last | None":
         """The last run of a year that was published, a rollback too."""
-        if not self.of.database.is_file():
-            return None
-        with duckdb.connect() as con:
-            duck.attach(con, self.of.database, "scores")
-            con.execute("use scores")
-            rows = con.execute(
-                """
-                select run_id, started_at at time zone 'UTC', restores_run_id is not null
-                    or coalesce(outcome, '') = 'withdrawn'
-                from audit.runs where fiscal_year = ? order by published_at desc limit 1
-                """,
-                [year],
-            ).fetchall()
-            return next(
-                (Last(run, started.replace(tzinfo=UTC), back) for run, started, back in rows), None
-            )
+        rows = self._published(
+            """
+            select started_at at time zone 'UTC',
+                restores_run_id is not null or coalesce(outcome, '') = 'withdrawn'
+            from audit.runs where fiscal_year = $year order by published_at desc limit 1
+            """,
+            year,
+        )
+        return next((Last(at.replace(tzinfo=UTC), is_back) for at, is_back in rows), None)
 
     def has_built(self, year: int, files: dict[str, str]) -> bool:
         """Whether the last run of a year that was no rollback was loaded from these files."""
+        rows = self._published(
+            """
+            select distinct source_file, source_sha256
+            from audit.run_files
+            where fiscal_year = $year and run_id = (
+                select arg_max(run_id, published_at) from audit.runs
+                where fiscal_year = $year and restores_run_id is null
+                    and outcome is distinct from 'withdrawn'
+            )
+            """,
+            year,
+        )
+        return dict(rows) == files
+
+    def _published(self, query: str, year: int) -> list[Any]:
+        """What the published ledger has of a year; nothing where nothing is published."""
         if not self.of.database.is_file():
-            return False
+            return []
         with duckdb.connect() as con:
             duck.attach(con, self.of.database, "scores")
             con.execute("use scores")
-            rows = con.execute(
-                """
-                select distinct source_file, source_sha256
-                from audit.run_files
-                where fiscal_year = $year and run_id = (
-                    select arg_max(run_id, published_at) from audit.runs
-                    where fiscal_year = $year and restores_run_id is null
-                        and outcome != 'withdrawn'
-                )
-                """,
-                {"year": year},
-            ).fetchall()
-        return dict(rows) == files
+            rows: list[Any] = con.execute(query, {"year": year}).fetchall()
+            return rows
 
 
 @dataclass(frozen=True)
@@ -110,12 +108,10 @@ class Last:
     """The last entry of a year in the ledger.
 
     Attributes:
-        run_id: The run.
         started_at: When it started; of a rollback when the run did whose results it restored.
         is_rollback: Whether it is a rollback.
     """
 
-    run_id: str
     started_at: datetime
     is_rollback: bool
 

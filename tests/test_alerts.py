@@ -125,7 +125,7 @@ def test_each_form_is_what_its_service_takes(
         monkeypatch.setenv(webhook.FORM, form)
         tell(tmp_path / form, [of_year(*lines)])
     plain, wecom, dingtalk = hook.taken
-    assert plain["lines"] == [*lines[:20], "and 10 more"]
+    assert plain["lines"] == [*lines[:20], "另有 10 项"]
     assert plain["source"] == "jixiao"
     assert wecom["msgtype"] == dingtalk["msgtype"] == "text"
     assert dingtalk["text"]["content"] == plain["text"]

@@ -89,7 +89,7 @@ def _alert(topic: Topic, new: list[str], known: int) -> webhook.Alert:
     hidden = len(new) - len(shown)
     lines = shown[:SHOWN]
     if more := len(shown) - len(lines):
-        lines.append(f"and {more} more")
+        lines.append(f"另有 {more} 项")
     if hidden:
         lines.append(f"另有 {hidden} 项属于不公开的单位，见日志")
     if known:
