@@ -202,7 +202,8 @@ def run(
         started = time.monotonic() if number else STARTED
         with _of_region(target, statuses):
             folders = names.prepare(root, target.region)
-            statuses.append(_run(replace(target, folders=folders), strict, started, number == 0))
+            of = replace(target, folders=folders)
+            statuses.append(_run(of, root, strict, started, number == 0))
         if statuses[-1] == INTERRUPTED:
             return INTERRUPTED
         if target.region != OWN:
@@ -211,7 +212,7 @@ def run(
     return _gravest(statuses)
 
 
-def _run(target: _Target, strict: bool, started: float, is_first: bool) -> int:
+def _run(target: _Target, root: Folders, strict: bool, started: float, is_first: bool) -> int:
     """Build and publish the years of a region."""
     from orchestration.publication.folder import Warehouse
 
@@ -222,13 +223,17 @@ def _run(target: _Target, strict: bool, started: float, is_first: bool) -> int:
     logger = logging.getLogger("jixiao")
     logger.info("jixiao: %s from %s", ", ".join(map(str, wanted)), landing)
     # The engines take seconds to import, so only once the command is known to be sound.
+    from orchestration import automation
     from orchestration.launch import launch
     from orchestration.publication import summary
 
     if is_first:
         logger.info("%-21s %5.1f s  the engines", "jixiao: started", time.monotonic() - started)
     try:
-        outcomes = launch(landing, warehouse, wanted)
+        if automation.has_regions(root):
+            outcomes = launch(root.landing, root.warehouse, wanted, region=target.region)
+        else:
+            outcomes = launch(landing, warehouse, wanted)
     except KeyboardInterrupt:
         return _told("interrupted; what was published stays", INTERRUPTED)
     logger.info("%-21s %5.1f s  in all", "jixiao: done", time.monotonic() - started)

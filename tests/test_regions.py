@@ -2,22 +2,28 @@
 
 import csv
 import hashlib
+import json
 import shutil
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
+from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import dagster as dg
 import duckdb
 import pytest
 
-from orchestration import cli, duck, launch
+from orchestration import automation, cli, duck, launch
+from orchestration.definitions import build_definitions
 from orchestration.faults import WrongSurroundings
+from orchestration.graph.build import JOB
 from orchestration.project import OWN, Folders
+from orchestration.publication.folder import Warehouse
 from orchestration.regions import catalogue, names
 from tests.conftest import LANDING, City, Published, append_rows, once, shift_year, write
 
@@ -501,13 +507,14 @@ def three(tmp_path: Path) -> Path:
     return tmp_path / "landing"
 
 
-def launched(monkeypatch: pytest.MonkeyPatch, refuse: str = "") -> list[tuple[str, str, list[int]]]:
+def launched(monkeypatch: pytest.MonkeyPatch, refuse: str = "") -> list[tuple[str, list[int]]]:
     """Note what is launched instead of doing it."""
     seen = []
 
-    def note(landing: Path, warehouse: Path, years: list[int]) -> dict[int, list[str]]:
-        seen.append((landing.name, warehouse.name, years))
-        if landing.name == refuse:
+    def note(landing: Path, warehouse: Path, years: list[int], region: str) -> dict[int, list[str]]:
+        assert (landing.name, warehouse.name) == ("landing", "warehouse")
+        seen.append((region, years))
+        if region == refuse:
             raise WrongSurroundings("its state is gone")
         return {year: [f"{year} refused: as the test wants it"] for year in years}
 
@@ -535,10 +542,7 @@ def test_regions_to_run(
     seen = launched(monkeypatch)
     command = ["run", "--landing", str(three), "--warehouse", str(tmp_path / "warehouse")]
     assert cli.main([*command, *arguments]) == cli.REFUSED
-    assert seen == [
-        ("landing", "warehouse", years) if region == OWN else (region, f"region={region}", years)
-        for region, years in expected
-    ]
+    assert seen == expected
     err = capfd.readouterr().err.splitlines()
     for region, years in expected:
         before = "" if region == OWN else f"{region} "
@@ -577,8 +581,93 @@ def test_surroundings_of_one_region_leave_the_others(
     seen = launched(monkeypatch, refuse="乙")
     command = ["run", "--landing", str(three), "--warehouse", str(tmp_path / "warehouse")]
     assert cli.main(command) == cli.WRONG_USAGE
-    assert [name for name, _, _ in seen] == ["landing", "乙", "甲"]
+    assert [region for region, _ in seen] == [OWN, "乙", "甲"]
     assert "jixiao: 乙 its state is gone" in capfd.readouterr().err.splitlines()
+
+
+def test_dagster_has_a_partition_for_each_year_of_each_region(
+    two_regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shutil.copytree(two_regions.warehouse.parent / "landing", tmp_path / "landing")
+    shutil.copytree(two_regions.warehouse, tmp_path / "warehouse", symlinks=True)
+    folders = (tmp_path / "landing", tmp_path / "warehouse")
+    definitions = build_definitions(*map(str, folders))
+    job = definitions.resolve_job_def(JOB)
+    assert isinstance(job.partitions_def, dg.MultiPartitionsDefinition)
+    (changed,) = (s for s in automation.sensors(*folders) if s.name == "landing_changed")
+    at = datetime(2024, 3, 5, tzinfo=UTC)
+    with dg.instance_for_test() as instance:
+        cursor = None
+
+        def tick(later: int) -> list[str]:
+            nonlocal cursor
+            monkeypatch.setattr(automation, "now", lambda: at + timedelta(minutes=later))
+            result = changed(dg.build_sensor_context(instance, cursor=cursor))
+            cursor = result.cursor
+            return sorted(str(request.partition_key) for request in result.run_requests or [])
+
+        # What is published is not asked for; what was refused is, once.
+        assert (tick(0), tick(6)) == ([], ["坏|2023"])
+        append_rows(folders[0] / NANSHAN / "2023" / "assets.csv", "x")
+        (folders[0] / "新").mkdir()
+        shutil.copytree(folders[0] / YANTIAN / "2023", folders[0] / "新" / "2023")
+        assert (tick(7), tick(14)) == ([], [f"{NANSHAN}|2023", "新|2023"])
+        assert set(instance.get_dynamic_partitions("region")) == {NANSHAN, YANTIAN, "坏", "新"}
+        assert {"新|2023", f"{YANTIAN}|2024"} <= set(
+            job.partitions_def.get_partition_keys(
+                current_time=at, dynamic_partitions_store=instance
+            )
+        )
+        told = json.loads((folders[1] / "alerts.json").read_text("utf-8"))
+        (line,) = told["no_region None"]["log"]
+        assert "a=b: a region's name with '='" in line
+        (due,) = (s for s in automation.schedules(*folders) if s.name == "after_the_year")
+        asked = due(dg.build_schedule_context(instance, scheduled_execution_time=at))
+        assert {str(request.partition_key) for request in asked} >= {"坏|2023", "新|2023"}
+        assert len({request.run_key for request in asked}) == len(asked)
+
+
+def test_what_dagster_launches_is_shown_and_told_of_its_region(
+    two_regions: Regions,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shutil.copytree(two_regions.warehouse.parent / "landing", tmp_path / "landing")
+    shutil.copytree(two_regions.warehouse, tmp_path / "warehouse", symlinks=True)
+    before = Regions(tmp_path / "warehouse").bytes_of(YANTIAN)
+    landing = tmp_path / "landing" / NANSHAN
+    append_rows(landing / "2023" / "satisfaction_surveys.csv", f"{UNITS[NANSHAN]},2023,加,1,1")
+    path = landing / "2023" / "departments.csv"
+    path.write_bytes(b"\xef\xbb\xbf" + path.read_bytes())
+    definitions = build_definitions(str(tmp_path / "landing"), str(tmp_path / "warehouse"))
+    key = dg.MultiPartitionKey({"region": NANSHAN, "year": "2023"})
+    with dg.instance_for_test() as instance, caplog.at_level("INFO", "jixiao"):
+        instance.add_dynamic_partitions("region", [NANSHAN])
+        ended = definitions.resolve_job_def(JOB).execute_in_process(
+            partition_key=key, instance=instance
+        )
+        (tell,) = (
+            s
+            for s in automation.sensors(tmp_path / "landing", tmp_path / "warehouse")
+            if s.name == "tell_what_is_left"
+        )
+        (event,) = (e for e in ended.all_events if e.event_type_value == "PIPELINE_SUCCESS")
+        tell(
+            dg.build_run_status_sensor_context(
+                sensor_name=tell.name, dagster_instance=instance, dagster_run=ended.dagster_run,
+                dagster_event=event,
+            )
+        )  # fmt: skip
+    regions = Regions(tmp_path / "warehouse")
+    assert regions.bytes_of(YANTIAN) == before
+    current = Warehouse(Folders(Path(), tmp_path / "warehouse").of(NANSHAN).warehouse).current
+    shown = "select publication from national.dim_regions where region = ?"
+    with regions.connect() as con:
+        assert con.execute(shown, [NANSHAN]).fetchall() == [(current,)]
+    assert any(text.startswith(f"{NANSHAN}  2023  load ") for text in caplog.messages)
+    (told,) = (text for text in caplog.messages if "被阻断或不全" in text)
+    assert told.startswith(f"{NANSHAN} jixiao 2023 已公布")
 
 
 def test_each_region_has_heads_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -586,6 +675,8 @@ def test_each_region_has_heads_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
 
     monkeypatch.setenv("JIXIAO_HEADS_FILE", str(tmp_path / "heads"))
     with names.told_of("甲"):
+        with names.told_of("甲"):
+            assert chain.heads_file() == tmp_path / "heads.甲"
         assert chain.heads_file() == tmp_path / "heads.甲"
     with names.told_of(OWN):
         assert chain.heads_file() == tmp_path / "heads"

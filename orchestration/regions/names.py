@@ -19,6 +19,8 @@ from orchestration.publication.chain import HEADS_FILE
 ESCAPED = "\"#%'*/:=?\\{}[]^|"
 # What they read as no value at all.
 NULLS = ("null", "__hive_default_partition__")
+# Whose name is told already: the command and what it launches both see to it.
+_told: list[str] = []
 
 
 @dataclass(frozen=True)
@@ -159,7 +161,7 @@ def told_of(region: str) -> Iterator[None]:
     Args:
         region: The region; nothing is another for the landing folder's own years.
     """
-    if region == OWN:
+    if region == OWN or region in _told:
         yield
         return
     told, heads = logging.getLogger("jixiao"), os.environ.get(HEADS_FILE)
@@ -169,12 +171,14 @@ def told_of(region: str) -> Iterator[None]:
         return True
 
     told.addFilter(name)
+    _told.append(region)
     # A chain is of one warehouse.
     if heads:
         os.environ[HEADS_FILE] = f"{heads}.{region}"
     try:
         yield
     finally:
+        _told.remove(region)
         told.removeFilter(name)
         if heads:
             os.environ[HEADS_FILE] = heads
