@@ -424,8 +424,7 @@ def _landing_changed(root: Folders, watching: Watching) -> dg.SensorDefinition:
         seen = {key: Seen(**of_year) for key, of_year in known.get("years", {}).items()}
         requests, waiting = [], []
         found = _now_watched(context.instance, watching)
-        if root.landing.is_dir():
-            tell(root.warehouse, [topics.no_region(names.delivered(root.landing).refused)])
+        tell(root.warehouse, [topics.no_region(_no_regions(root, found))])
         for watched, year in ((of, year) for of in found for year in landing_years(of.landing)):
             if reasons := no_fiscal_year(year):
                 watched.tell([topics.refused(watched.of.database, year, reasons)])
@@ -451,6 +450,21 @@ def _landing_changed(root: Folders, watching: Watching) -> dg.SensorDefinition:
         )
 
     return landing_changed
+
+
+def _no_regions(root: Folders, found: list[Watched]) -> list[str]:
+    """The folders that hold years and are not watched, a line for each."""
+    if not root.landing.is_dir():
+        return []
+    of_landing = names.delivered(root.landing)
+    lines = list(of_landing.refused)
+    if of_landing.names and all(watched.region is None for watched in found):
+        listed = ", ".join(of_landing.names)
+        lines.append(
+            f"{root.landing}: it has regions now ({listed}), which Dagster does not know yet; "
+            "restart its services"
+        )
+    return lines
 
 
 def _freshness(found: list[Watched], known: dict[str, Any]) -> tuple[list[str | None], list[str]]:

@@ -208,6 +208,11 @@ def run(
             return INTERRUPTED
         if target.region != OWN:
             statuses.append(_show_as_one(root))
+    if not regions:
+        there = {target.region for target in targets}
+        for region in names.built(warehouse):
+            if region not in there and not root.of(region).landing.is_dir():
+                print(f"{region} stays published; {landing} has no such region")
     statuses += [_refused(line) for line in refused]
     return _gravest(statuses)
 

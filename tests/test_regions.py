@@ -726,3 +726,89 @@ def test_check_says_of_which_region_a_file_is(
     ]  # fmt: skip
     assert err.startswith(f"{YANTIAN} 2023 refused: 2023/petitions.csv row ")
     assert cli.main(["check", "--landing", str(tmp_path), "--region", NANSHAN]) == cli.PUBLISHED
+
+
+def test_what_is_computed_of_other_marts_is_of_each_region(
+    cities: Regions, city: City, troubled: City, two_departments: Published
+) -> None:
+    """The regions have departments of the same codes, which no join may mix."""
+    for mart in ("fct_evidence", "fct_evidence_lines", "fct_next_steps"):
+        expected = {
+            region: published.rows(f"select count(*) from {mart}")[0][0]
+            for region, published in (("甲", city), ("乙", troubled), ("丙", two_departments))
+        }
+        rows = cities.rows(f"select region, count(*) from marts.{mart} group by all")
+        assert dict(rows) == {region: count for region, count in expected.items() if count}
+        assert sum(expected.values()) > 0
+
+
+def test_each_region_is_fetched_from_its_own_sources(
+    three: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    from orchestration.sources import fetch
+
+    seen: list[Path] = []
+
+    def note(landing: Path, *_: object) -> list[fetch.Outcome]:
+        seen.append(landing)
+        return [fetch.Outcome(2023, "finance", ["no"] if landing.name == "乙" else [], [])]
+
+    monkeypatch.setattr(fetch, "fetch", note)
+    command = ["fetch", "--landing", str(three)]
+    for region in ("甲", "乙"):
+        path = three / region / "sources.yml"
+        path.write_text(
+            "sources:\n  finance:\n    type: database\n    url: ${NOWHERE}\n    years: [2023]\n"
+            "    tables: {budgets: select 1}\n"
+        )
+        path.chmod(0o600)
+    assert cli.main(command) == cli.REFUSED
+    assert seen == [three / "乙", three / "甲"]
+    assert "乙 2023 refused: finance: no" in capfd.readouterr().err.splitlines()
+    assert cli.main([*command, "--region", "甲"]) == cli.PUBLISHED
+    assert cli.main([*command, "--region", "丁"]) == cli.WRONG_USAGE
+    job, daily = automation.fetching(three, three.parent / "warehouse")
+    with dg.instance_for_test() as instance:
+        at = datetime(2024, 3, 1, tzinfo=UTC)
+        asked = daily(dg.build_schedule_context(instance, scheduled_execution_time=at))
+        assert isinstance(asked, dg.RunRequest)
+        ended = job.execute_in_process(instance=instance, raise_on_error=False)
+        (failed,) = (event for event in ended.all_events if event.is_step_failure)
+        assert "乙 2023 finance: no" in str(failed.step_failure_data.user_failure_data.description)
+    monkeypatch.setenv("JIXIAO_SOURCES", str(three / "甲" / "sources.yml"))
+    capfd.readouterr()
+    assert cli.main(command) == cli.WRONG_USAGE
+    assert "JIXIAO_SOURCES names the sources of one region" in capfd.readouterr().err
+
+
+def test_a_region_that_is_no_longer_delivered_stays_and_is_told(
+    two_departments: Published,
+    three: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    launched(monkeypatch)
+    region_of(tmp_path / "warehouse", "丙", two_departments)
+    command = ["run", "--landing", str(three), "--warehouse", str(tmp_path / "warehouse")]
+    assert cli.main(command) == cli.REFUSED
+    assert f"丙 stays published; {three} has no such region" in capfd.readouterr().out.splitlines()
+    assert Regions(tmp_path / "warehouse").rows("select region from national.dim_regions") == [
+        ("丙",)
+    ]
+
+
+def test_the_first_regions_ask_for_a_restart_of_dagster(
+    three: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    for region in ("甲", "乙"):
+        (three / region).rename(tmp_path / region)
+    (changed,) = (
+        s for s in automation.sensors(three, tmp_path / "warehouse") if s.name == "landing_changed"
+    )
+    (tmp_path / "甲").rename(three / "甲")
+    with dg.instance_for_test() as instance:
+        for _ in range(2):
+            changed(dg.build_sensor_context(instance))
+    (told,) = (text for text in caplog.messages if "it has regions now (甲)" in text)
+    assert told.endswith("restart its services")

@@ -56,10 +56,10 @@ among as (
     select
         *,
         unnest([
-            {'reach': 'district', 'group': [region, city, district]},
-            {'reach': 'region', 'group': [region]},
-            {'reach': 'all', 'group': cast([] as varchar[])},
-            {'reach': 'peers', 'group': [unit_type, cast(size_class as varchar)]}
+            struct_pack(reach := 'district', alike := [region, city, district]),
+            struct_pack(reach := 'region', alike := [region]),
+            struct_pack(reach := 'all', alike := cast([] as varchar[])),
+            struct_pack(reach := 'peers', alike := [unit_type, cast(size_class as varchar)])
         ], max_depth := 2)
     from classed
 ),
@@ -67,26 +67,23 @@ among as (
 ranked as (
     select
         *,
-        rank() over compared as rank_of,
-        count(*) over alike as scored,
+        count(*) over (partition by fiscal_year, reach, alike) as scored,
+        rank() over (partition by fiscal_year, reach, alike order by share desc) as rank_of,
         -- How many of the others are lower.
-        rank() over (
-            partition by fiscal_year, reach, "group" order by share
-        ) - 1 as lower
+        rank() over (partition by fiscal_year, reach, alike order by share) - 1 as lower
     from among
     where reach != 'peers' or (unit_type is not null and size_class is not null)
-    window
-        alike as (partition by fiscal_year, reach, "group"),
-        compared as (partition by fiscal_year, reach, "group" order by share desc)
 ),
 
 told as (
     select
         *,
         -- A decimal divided is a double: whole numbers, half up, and then the point.
-        case when scored > 1 then
-            cast((2 * lower * 10000000000 + scored - 1) // (2 * (scored - 1)) as decimal(28, 0))
-            * cast(0.0000000001 as decimal(10, 10))
+        case
+            when scored > 1
+                then cast(
+                    (2 * lower * 10000000000 + scored - 1) // (2 * (scored - 1)) as decimal(28, 0)
+                ) * cast(0.0000000001 as decimal(10, 10))
         end as percentile
     from ranked
 )
@@ -172,7 +169,9 @@ grades as (
     select
         region,
         fiscal_year,
-        map_from_entries(list((grade, departments) order by departments desc, grade)) as grades
+        map_from_entries(
+            list((grade, departments) order by departments desc, grade asc)
+        ) as grades
     from (
         select
             region,
@@ -182,7 +181,7 @@ grades as (
         from evaluations
         where status = 'scored'
         group by region, fiscal_year, grade
-    )
+    ) as of_grades
     group by region, fiscal_year
 )
 
@@ -195,24 +194,27 @@ select
     coalesce(counted.blocked, 0) as blocked,
     coalesce(counted.incomplete, 0) as incomplete,
     departments.departments - coalesce(counted.official, 0) as without_official_rubric,
-    case when counted.is_one_scale then
-        cast(
-            (200 * counted.total_units + counted.evaluated) // (2 * counted.evaluated)
-            as decimal(28, 0)
-        ) * cast(0.000001 as decimal(6, 6))
+    case
+        when counted.is_one_scale
+            then cast(
+                (200 * counted.total_units + counted.evaluated) // (2 * counted.evaluated)
+                as decimal(28, 0)
+            ) * cast(0.000001 as decimal(6, 6))
     end as mean_total,
-    case when counted.is_one_scale then
-        (totals[(counted.evaluated + 1) // 2] + totals[counted.evaluated // 2 + 1])
-        * cast(0.5 as decimal(1, 1))
+    case
+        when counted.is_one_scale
+            then (counted.totals[(counted.evaluated + 1) // 2] + counted.totals[counted.evaluated // 2 + 1])
+            * cast(0.5 as decimal(1, 1))
     end as median_total,
-    case when counted.evaluated > 0 then
-        cast(
-            (2 * counted.rate_units + counted.evaluated) // (2 * counted.evaluated)
-            as decimal(28, 0)
-        ) * cast(0.0000000001 as decimal(10, 10))
+    case
+        when counted.evaluated > 0
+            then cast(
+                (2 * counted.rate_units + counted.evaluated) // (2 * counted.evaluated)
+                as decimal(28, 0)
+            ) * cast(0.0000000001 as decimal(10, 10))
     end as mean_score_rate,
     cast(
-        (rates[(counted.evaluated + 1) // 2] + rates[counted.evaluated // 2 + 1])
+        (counted.rates[(counted.evaluated + 1) // 2] + counted.rates[counted.evaluated // 2 + 1])
         * cast(0.5 as decimal(1, 1)) as decimal(38, 10)
     ) as median_score_rate,
     grades.grades
