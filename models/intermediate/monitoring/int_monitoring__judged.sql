@@ -1,4 +1,5 @@
 {{ config(materialized='view') }}
+{%- set key = 'unit_code, fiscal_year, subject_type, subject_code' -%}
 with executed as (
     select * from {{ ref('int_monitoring__executed') }}
 ),
@@ -68,26 +69,34 @@ compared as (
 
 numbered as (
     select * exclude (done, whole, excess, days_late) from compared
+),
+
+-- Apart from the left join, which DuckDB would make a loop of for conditions that are no equality.
+lit as (
+    select
+        {{ key }},
+        bands.lower,
+        bands.lower_inclusive,
+        bands.upper,
+        bands.upper_inclusive,
+        bands.light
+    from numbered
+    inner join bands using (unit_code, fiscal_year, subject_type, held_against)
+    where {{ band_holds('bands', 'numbered.compared_value') }}
 )
 
 select
     numbered.*,
-    bands.lower as band_lower,
-    bands.lower_inclusive as band_lower_inclusive,
-    bands.upper as band_upper,
-    bands.upper_inclusive as band_upper_inclusive,
+    lit.lower as band_lower,
+    lit.lower_inclusive as band_lower_inclusive,
+    lit.upper as band_upper,
+    lit.upper_inclusive as band_upper_inclusive,
     case
         when numbered.case_code in ('nothing_spent', 'nothing_said', 'closed') then 'not_delivered'
         when numbered.held_against is null then 'not_comparable'
         when blocked.unit_code is not null then 'withheld'
-        else bands.light
+        else lit.light
     end as light
 from numbered
 left join blocked using (unit_code, fiscal_year)
-left join bands
-    on
-        numbered.unit_code = bands.unit_code
-        and numbered.fiscal_year = bands.fiscal_year
-        and numbered.subject_type = bands.subject_type
-        and numbered.held_against = bands.held_against
-        and {{ band_holds('bands', 'numbered.compared_value') }}
+left join lit using ({{ key }})
