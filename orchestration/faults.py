@@ -1,5 +1,6 @@
 """What keeps a year from being published, or a command from its work."""
 
+import errno
 import os
 import stat
 import tempfile
@@ -36,6 +37,11 @@ def in_a_line(error: BaseException) -> str:
     if isinstance(error, OSError) and error.filename:
         return f"{error.filename}: {error.strerror}"
     return " ".join(str(error).split()) or type(error).__name__
+
+
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error is that a disk has no room left, whoever says it."""
+    return os.strerror(errno.ENOSPC) in str(error)
 
 
 def for_builders(path: Path) -> None:

@@ -42,6 +42,20 @@ def tamper(warehouse: Path, statement: str) -> None:
         con.execute(statement)
 
 
+def test_a_clock_turned_back_turns_no_runs_around(published: Published, tmp_path: Path) -> None:
+    state = next((published.warehouse / "states").glob("*.duckdb"))
+    with duckdb.connect(str(shutil.copy(state, tmp_path / "state.duckdb"))) as con:
+        # As a clock ten years ahead would have noted it.
+        con.execute("update audit.runs set published_at = published_at + interval 10 years")
+        con.execute(
+            "insert into audit.runs by name select * replace ('later' as run_id, null as published_at) "
+            "from audit.runs"
+        )
+        ledger.end_run(con, "later")
+        last = con.execute("select run_id, is_current from audit.runs order by published_at desc")
+        assert last.fetchone() == ("later", True)
+
+
 def test_a_run_is_recorded_with_everything_it_was_made_from(two_departments: Published) -> None:
     ((run,),) = two_departments.rows("select runs from scores.audit.runs")
     assert run["outcome"] == "published"

@@ -162,7 +162,8 @@ def test_an_unattended_week(
         assert daemon.launched[1:] == [("landing_changed", "killed"), ("retry", "refused")]
         ((kind, text),) = told()
         assert kind == "refused"
-        assert "No space left on device" in text
+        assert f"{warehouse}: No space left on device: " in text
+        assert not [path.name for path in (warehouse / "build",) if path.exists()]
         # Thursday, a leap day: room is made, and nothing is due yet.
         daemon.until(2024, 3, 1, 1)
         assert (daemon.launched[3:], told()) == ([], [])

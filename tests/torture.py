@@ -255,7 +255,8 @@ def full_disk(scene: Scene, trials: Trials, chance: random.Random, count: int) -
                 for line in ended.stderr.splitlines()
                 if "refused" in line or "jixiao: /" in line
             ]
-            if ended.returncode and (len(lines) != 1 or "Traceback" in ended.stderr):
+            is_told = len(lines) == 1 and "No space left on device" in lines[0]
+            if ended.returncode and (not is_told or "Traceback" in ended.stderr):
                 faults.append(f"told: {ended.stderr[-600:]}")
             told = f"{more / 1e6:5.1f} MB free, ended with {ended.returncode}"
             trials.end("full disk", told + (f": {lines[-1][:150]}" if lines else ""), faults)

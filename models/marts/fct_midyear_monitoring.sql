@@ -43,8 +43,11 @@ shown as (
             'pace': 'judged.progress_to_calendar',
             'excess': "abs(if(judged.held_against = 'ceiling', judged.compared_value, null))",
         }.items() %}
+        {%- set bounds = '[judged.band_lower, judged.band_upper]' %}
         {{ value_text(
-            shown_apart(number, "'ratio'", '[judged.band_lower, judged.band_upper]'), "'ratio'"
+            shown_apart(
+                number, "'ratio'", bound_below(bounds, number), bound_above(bounds, number)
+            ), "'ratio'"
         ) }} as {{ text }}_zh,
         {%- endfor %}
         {{ plain_text("abs(if(judged.held_against = 'deadline', judged.compared_value, null))") }}

@@ -53,6 +53,25 @@ compared as (
     from read_values
 ),
 
+-- The share of what was expected, of a number above nothing that falls short of it.
+shared as (
+    select
+        *,
+        coalesce(
+            not is_met_by_value
+            and operator in ('>=', '<=')
+            and expected_on is null
+            and expected_number > 0
+            and actual_number > 0,
+            false
+        ) as has_share,
+        {{ quotient(
+            "if(has_share, if(operator = '>=', actual_number, expected_number), null)",
+            "if(operator = '>=', expected_number, actual_number)"
+        ) }} as share_of_expected
+    from compared
+),
+
 -- How far a target was attained: by its values where they were compared, a number below what is
 -- expected of it by its share; a target in words by its percentage.
 attained as (
@@ -79,14 +98,8 @@ attained as (
                     then greatest(least(attained_pct, 100), 0) * 0.01
                 when attainment_column = 'is_attained' then cast(is_attained as integer)
                 when is_met_by_value then 1
-                when
-                    operator not in ('>=', '<=')
-                    or expected_on is not null
-                    or expected_number <= 0
-                    or actual_number <= 0
-                    then 0
-                when operator = '>=' then {{ quotient('actual_number', 'expected_number') }}
-                else {{ quotient('expected_number', 'actual_number') }}
+                when has_share then share_of_expected
+                else 0
             end as decimal(28, 10)
         ) as attainment_rate,
         map(
@@ -99,7 +112,7 @@ attained as (
                 {{ plain_text('delivered_weight') }}
             ]
         ) as delivered_texts
-    from compared
+    from shared
 )
 
 select

@@ -15,7 +15,7 @@ import duckdb
 
 from expectations import validations
 from orchestration import duck, ledger, settings
-from orchestration.faults import Refused, WrongSurroundings, for_builders, in_a_line
+from orchestration.faults import WrongSurroundings, for_builders, in_a_line, is_disk_full
 from orchestration.interrupts import interruptible
 from orchestration.project import BUILD_FILE, is_site_wanted
 from orchestration.publication import chain, csv_files, data_docs, export, gate
@@ -142,6 +142,7 @@ class Warehouse:
 
         Raises:
             KeyboardInterrupt: The process was asked to end; nothing of the build is left.
+            WrongSurroundings: The disk has no room for the build; nothing of it is left.
         """
         self._refuse_unusable()
         with interruptible(), self._open_lock() as lock:
@@ -153,8 +154,23 @@ class Warehouse:
             try:
                 self._start_build()
                 yield
+            except Exception as error:
+                if not is_disk_full(error) or isinstance(error, WrongSurroundings):
+                    raise
+                raise self._full() from None
             finally:
                 shutil.rmtree(self.build_dir, ignore_errors=True)
+
+    def _full(self) -> WrongSurroundings:
+        """That there is no room, once what the build took of it is given back."""
+        shutil.rmtree(self.build_dir, ignore_errors=True)
+        self._prune(self.current)
+        free = shutil.disk_usage(self.root).free
+        return WrongSurroundings(
+            f"{self.root}: No space left on device: {free / 1e6:,.0f} MB are free without the build, "
+            f"and it needs more; make room, or choose another folder with --warehouse or "
+            "JIXIAO_WAREHOUSE, then run the year again. What was published stays"
+        )
 
     def _open_lock(self) -> TextIO:
         """The lock; whoever can open it can hold it, and so keep every build waiting."""
@@ -348,11 +364,9 @@ def _write_site(con: duckdb.DuckDBPyConnection, folder: Path, kept: export.Kept)
     try:
         site.write(con, folder / "site", lambda year, path: kept.keeps(year, path, folder))
     except OSError as error:
-        raise Refused(
-            [
-                f"the scorecard site cannot be written ({in_a_line(error)}); make room for it, or "
-                "set JIXIAO_SITE=off to publish without it"
-            ]
+        raise WrongSurroundings(
+            f"the scorecard site cannot be written ({in_a_line(error)}); make room for it, or "
+            "set JIXIAO_SITE=off to publish without it"
         ) from error
 
 

@@ -1,4 +1,5 @@
 {{ config(materialized='view') }}
+{%- set key = 'unit_code, fiscal_year, subject_type, subject_code' -%}
 with executed as (
     select * from {{ ref('int_monitoring__executed') }}
 ),
@@ -43,17 +44,20 @@ subjects as (
 ),
 
 -- Divided exactly: on the calendar is 1.
-compared as (
+divided as (
     select
         *,
-        case when held_against in ('calendar', 'year') then {{ quotient('done', 'whole') }} end
-            as progress,
-        case when held_against = 'calendar' then {{ quotient('as_of_month', '12') }} end
-            as calendar_share,
-        case
-            when held_against = 'calendar'
-                then {{ quotient('(done * 12)', '(whole * as_of_month)') }}
-        end as progress_to_calendar,
+        {{ quotient("if(held_against in ('calendar', 'year'), done, null)", 'whole') }} as progress,
+        {{ quotient("if(held_against = 'calendar', as_of_month, null)", '12') }} as calendar_share,
+        {{ quotient(
+            "if(held_against = 'calendar', done * 12, null)", '(whole * as_of_month)'
+        ) }} as progress_to_calendar
+    from subjects
+),
+
+compared as (
+    select
+        * exclude (done, whole, excess, days_late),
         cast(
             case held_against
                 when 'calendar' then progress_to_calendar
@@ -63,31 +67,35 @@ compared as (
                 when 'statement' then cast(is_attained as integer)
             end as decimal(38, 10)
         ) as compared_value
-    from subjects
+    from divided
 ),
 
-numbered as (
-    select * exclude (done, whole, excess, days_late) from compared
+-- Apart from the left join, which DuckDB would make a loop of for conditions that are no equality.
+lit as (
+    select
+        {{ key }},
+        bands.lower,
+        bands.lower_inclusive,
+        bands.upper,
+        bands.upper_inclusive,
+        bands.light
+    from compared
+    inner join bands using (unit_code, fiscal_year, subject_type, held_against)
+    where {{ band_holds('bands', 'compared.compared_value') }}
 )
 
 select
-    numbered.*,
-    bands.lower as band_lower,
-    bands.lower_inclusive as band_lower_inclusive,
-    bands.upper as band_upper,
-    bands.upper_inclusive as band_upper_inclusive,
+    compared.*,
+    lit.lower as band_lower,
+    lit.lower_inclusive as band_lower_inclusive,
+    lit.upper as band_upper,
+    lit.upper_inclusive as band_upper_inclusive,
     case
-        when numbered.case_code in ('nothing_spent', 'nothing_said', 'closed') then 'not_delivered'
-        when numbered.held_against is null then 'not_comparable'
+        when compared.case_code in ('nothing_spent', 'nothing_said', 'closed') then 'not_delivered'
+        when compared.held_against is null then 'not_comparable'
         when blocked.unit_code is not null then 'withheld'
-        else bands.light
+        else lit.light
     end as light
-from numbered
+from compared
 left join blocked using (unit_code, fiscal_year)
-left join bands
-    on
-        numbered.unit_code = bands.unit_code
-        and numbered.fiscal_year = bands.fiscal_year
-        and numbered.subject_type = bands.subject_type
-        and numbered.held_against = bands.held_against
-        and {{ band_holds('bands', 'numbered.compared_value') }}
+left join lit using ({{ key }})

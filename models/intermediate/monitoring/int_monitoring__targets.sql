@@ -26,14 +26,14 @@ read_values as (
             and is_percent = targets.is_actual_percent, false
         ) as is_number,
         if(is_number, targets.expected_number, null) as expected,
-        case
-            when not is_number then null
-            when actual_multiple = expected_multiple then targets.actual_number
-            else {{ quotient(
-                'try_cast(targets.actual_number as decimal(20, 10)) * actual_multiple',
+        coalesce(
+            if(is_number and actual_multiple = expected_multiple, targets.actual_number, null),
+            {{ quotient(
+                'if(is_number and actual_multiple != expected_multiple, '
+                ~ 'try_cast(targets.actual_number as decimal(20, 10)), null) * actual_multiple',
                 'expected_multiple'
             ) }}
-        end as actual
+        ) as actual
     from targets
     inner join departments using (unit_code, fiscal_year)
 ),
@@ -110,10 +110,9 @@ select
         when by_value in ('calendar', 'year') then expected
     end as whole,
     -- By how much of the ceiling it is exceeded, of a ceiling of 0 by how much.
-    case
-        when by_value = 'ceiling'
-            then {{ quotient('(actual - expected)', "if(expected = 0, 1, abs(expected))") }}
-    end as excess,
+    {{ quotient(
+        "if(by_value = 'ceiling', actual - expected, null)", "if(expected = 0, 1, abs(expected))"
+    ) }} as excess,
     case
         when by_value = 'deadline' then coalesce(actual_on, as_of_day) - expected_on
     end as days_late,

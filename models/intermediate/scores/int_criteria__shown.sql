@@ -119,6 +119,15 @@ stepped as (
             value
         ) as counted_value
     from joined
+),
+
+bounded as (
+    select
+        *,
+        list_concat(limits, step_ends) as bounds,
+        {{ bound_below('bounds', 'counted_value') }} as bound_below,
+        {{ bound_above('bounds', 'counted_value') }} as bound_above
+    from stepped
 )
 
 select
@@ -137,9 +146,8 @@ select
     upper_inclusive,
     assessment_basis as assessment_basis_zh,
     coalesce(name_zh, regexp_replace(standard_zh, '[。；]$', ''), criterion_code) as subject_zh,
-    {{ value_text(
-        shown_apart('counted_value', 'kind', 'list_concat(limits, step_ends)'), 'kind'
-    ) }} as value_zh,
+    {{ value_text(shown_apart('counted_value', 'kind', 'bound_below', 'bound_above'), 'kind') }}
+        as value_zh,
     {{ value_text('full_mark_at', 'kind') }} as full_mark_zh,
     {{ value_text('threshold', 'kind') }} as threshold_zh,
     {{ value_text('step_size', 'kind') }} as step_size_zh,
@@ -153,4 +161,4 @@ select
     {{ plain_text(round_to('points_awarded', 'score_decimals')) }} as awarded_zh,
     {{ plain_text(round_to('abs(points_possible - points_awarded)', 'score_decimals')) }}
         as difference_zh
-from stepped
+from bounded

@@ -93,6 +93,20 @@ judged as (
         ) as falls_back
     from delivered
     left join silent using (unit_code, fiscal_year, rubric_id, criterion_code)
+),
+
+-- Points given by an assessor are on the scale of the official rubric.
+rescaled as (
+    select
+        *,
+        not takes_number and falls_back and assessed_value is not null as is_given,
+        coalesce(official_points in (0, points_possible), true) as is_on_scale,
+        {{ quotient(
+            'if(is_given and not is_deduction and not is_on_scale, '
+            ~ 'least(greatest(assessed_value, 0), official_points), null) * points_possible',
+            'official_points', scale=18
+        ) }} as rescaled_points
+    from judged
 )
 
 select
@@ -126,16 +140,10 @@ select
         when measure_status = 'defined' then measure_value
         when takes_number and falls_back then cast(assessed_value as decimal(38, 10))
     end as value,
-    -- Points given by an assessor are on the scale of the official rubric.
     case
-        when takes_number or not falls_back or assessed_value is null then null
+        when not is_given then null
         when is_deduction then -greatest(assessed_value, 0)
-        when official_points is null or official_points in (0, points_possible)
-            then least(greatest(assessed_value, 0), points_possible)
-        else
-            {{ quotient(
-                'least(greatest(assessed_value, 0), official_points) * points_possible',
-                'official_points', scale=18
-            ) }}
+        when is_on_scale then least(greatest(assessed_value, 0), points_possible)
+        else rescaled_points
     end as assessed_points
-from judged
+from rescaled

@@ -100,6 +100,6 @@ select
     points_excluded,
     if(status = 'scored', place, null) as district_rank,
     if(status = 'scored', others_count, null) as peers_count,
-    if(status = 'scored', {{ quotient('lower_count', 'others_count') }}, null)
+    {{ quotient("if(status = 'scored', lower_count, null)", 'others_count') }}
         as district_percentile
 from placed

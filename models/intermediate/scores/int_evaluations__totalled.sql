@@ -35,16 +35,23 @@ summed as (
 ),
 
 -- What is not applicable counts neither way: the other indicators stand for the whole.
+extended as (
+    select
+        *,
+        {{ quotient(
+            'if(is_whole and points_excluded > 0, score, null) * total_points', 'points_counted',
+            scale=18
+        ) }} as extended_score
+    from summed
+),
+
 totals as (
     select
         *,
         case
             when not is_whole or points_counted = 0 then null
             when points_excluded = 0 then score
-            else
-                {{ round_to(
-                    quotient('score * total_points', 'points_counted', scale=18), 'score_decimals'
-                ) }}
+            else {{ round_to('extended_score', 'score_decimals') }}
         end as total_score,
         case
             when points_excluded = 0 then null
@@ -55,7 +62,7 @@ totals as (
                     {{ plain_text('total_points') }}, {{ plain_text('points_counted') }}
                 )
         end as excluded_reason
-    from summed
+    from extended
 ),
 
 graded as (

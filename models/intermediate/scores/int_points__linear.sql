@@ -29,6 +29,19 @@ judged as (
         end as case_code
     from valued
     inner join criteria using (rubric_id, criterion_code)
+),
+
+divided as (
+    select
+        *,
+        {{ quotient(
+            "case
+                when case_code = 'linear_inverse' then points_possible * full_mark_at
+                when case_code = 'linear_share_of_target' then points_possible * value
+            end",
+            "if(case_code = 'linear_inverse', value, full_mark_at)", scale=18
+        ) }} as quotient
+    from judged
 )
 
 -- points × value ÷ full_mark_at, never below 0; above full_mark_at as over_target says. Where less
@@ -42,11 +55,10 @@ select
     cast(
         case
             when case_code in ('linear_capped', 'linear_within') then points_possible
-            when case_code = 'linear_inverse'
-                then {{ quotient('points_possible * full_mark_at', 'value', scale=18) }}
+            when case_code = 'linear_inverse' then quotient
             when value <= 0 or case_code = 'linear_too_much' then 0
             when full_mark_at = 1 then cast(points_possible * value as decimal(38, 18))
-            else {{ quotient('points_possible * value', 'full_mark_at', scale=18) }}
+            else quotient
         end as decimal(38, 18)
     ) as points
-from judged
+from divided

@@ -36,28 +36,38 @@ exceeding as (
     left join measures using (measure_code)
 ),
 
--- A value a hair off a whole step must not cost or save a step. Each branch is cast: DuckDB gives
--- a case of unlike decimals the fewest decimals of any.
+-- A value a hair off a whole step must not cost or save a step. Points in proportion are taken from
+-- the excess, as the steps are rounded.
+divided as (
+    select
+        *,
+        if(step_rounding = 'proportional', excess, null) as excess_in_proportion,
+        {{ quotient('excess_in_proportion', 'step_size') }} as steps_in_proportion,
+        {{ quotient(
+            "if(step_rounding = 'proportional', null, excess)", 'step_size', scale=6
+        ) }} as whole_steps,
+        {{ quotient('points_per_step * excess_in_proportion', 'step_size', scale=18) }}
+            as points_in_proportion
+    from exceeding
+),
+
+-- Each branch is cast: DuckDB gives a case of unlike decimals the fewest decimals of any.
 stepped as (
     select
         *,
         case step_rounding
-            when 'proportional'
-                then cast({{ quotient('excess', 'step_size') }} as decimal(28, 10))
-            when 'up'
-                then cast(ceil({{ quotient('excess', 'step_size', scale=6) }}) as decimal(28, 10))
-            else cast(floor({{ quotient('excess', 'step_size', scale=6) }}) as decimal(28, 10))
+            when 'proportional' then cast(steps_in_proportion as decimal(28, 10))
+            when 'up' then cast(ceil(whole_steps) as decimal(28, 10))
+            else cast(floor(whole_steps) as decimal(28, 10))
         end as steps
-    from exceeding
+    from divided
 ),
 
--- In proportion from the excess, as the steps are rounded.
 taken_off as (
     select
         *,
         case step_rounding
-            when 'proportional'
-                then {{ quotient('points_per_step * excess', 'step_size', scale=18) }}
+            when 'proportional' then points_in_proportion
             else cast(points_per_step * steps as decimal(38, 18))
         end as points_off
     from stepped
