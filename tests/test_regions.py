@@ -239,6 +239,7 @@ def test_readers_see_no_half(
         with pytest.raises(WrongSurroundings, match=r"No space left on device.*the one before"):
             catalogue.write(tmp_path)
     assert regions.rows(missing) == [("乙", 4)]
+    assert not [path.name for path in (tmp_path / "regions").glob("*.partial")]
     assert cli.main(["rollback", "--region", "乙", "--warehouse", str(tmp_path)]) == (
         cli.WRONG_USAGE
     )

@@ -10,7 +10,7 @@ import hashlib
 import os
 import re
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,9 @@ def write(warehouse: Path) -> list[Pinned] | None:
                 os.fsync(stream.fileno())
             partial.replace(path)
     except (duckdb.Error, OSError) as error:
+        # A full disk gets back what it was to hold.
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
         raise WrongSurroundings(
             f"{path}: cannot be written ({in_a_line(error)}); readers keep the one before. What "
             "regions have published stays: correct it and run any of them again"
