@@ -880,8 +880,11 @@ def _of_warehouse(
 
 def _which(root: Folders, wanted: str | None, *, with_previews: bool = False) -> str:
     """The region that a command is about: the one that is said, or the only one that there is."""
+    # Whoever may read that one need not be let into the others.
+    if wanted and not names.fault(wanted) and os.path.lexists(root.of(wanted).published):
+        return wanted
     published = names.built(root.warehouse, with_previews=with_previews)
-    has_own = (root.warehouse / "published").is_symlink()
+    has_own = os.path.lexists(root.published)
     known = (*published, *([OWN] if has_own or not published else []))
     if wanted is None:
         if len(known) == 1:

@@ -33,6 +33,11 @@ class Folders:
     landing: Path
     warehouse: Path
 
+    @property
+    def published(self) -> Path:
+        """The link to the current publication."""
+        return self.warehouse / "published"
+
     @classmethod
     def from_environment(cls) -> "Folders":
         """As JIXIAO_LANDING and JIXIAO_WAREHOUSE say, else of the project.

@@ -26,6 +26,7 @@ from orchestration.project import OWN, Folders
 from orchestration.publication.folder import Warehouse
 from orchestration.regions import catalogue, names
 from tests.conftest import LANDING, City, Published, append_rows, once, shift_year, write
+from tests.test_surroundings import command
 
 NANSHAN, YANTIAN = "广东 南山", "Yantian"
 UNITS = {NANSHAN: "440305-gxj", YANTIAN: "440308-fzyj"}
@@ -813,3 +814,26 @@ def test_the_first_regions_ask_for_a_restart_of_dagster(
             changed(dg.build_sensor_context(instance))
     (told,) = (text for text in caplog.messages if "it has regions now (甲)" in text)
     assert told.endswith("restart its services")
+
+
+def test_a_region_that_others_may_not_read(
+    two_departments: Published, with_gaps: Published, tmp_path: Path
+) -> None:
+    region_of(tmp_path, "甲", with_gaps)
+    region_of(tmp_path, "乙", two_departments)
+    closed = Folders(Path(), tmp_path).of("乙").warehouse
+    closed.chmod(0)
+    asked = ["explain", UNITS[NANSHAN], "--warehouse", str(tmp_path)]
+    of_one, of_any = command(*asked, "--region", "甲"), command(*asked)
+    # A region that is not seen would be left out of the catalogue.
+    written = command("rollback", "--region", "甲", "--warehouse", str(tmp_path))
+    closed.chmod(0o755)
+    assert (of_one.returncode, of_one.stderr) == (cli.PUBLISHED, "")
+    assert (of_any.returncode, of_any.stderr) == (
+        cli.WRONG_USAGE,
+        f"jixiao: {closed}/published: Permission denied; make it readable, or say which region by "
+        "--region\n",
+    )
+    assert "is undone" in written.stdout
+    assert (written.returncode, written.stderr) == (cli.WRONG_USAGE, of_any.stderr)
+    assert not catalogue.path_of(tmp_path).exists()

@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestration.faults import WrongSurroundings
+from orchestration.faults import WrongSurroundings, in_a_line
 from orchestration.landing.files import UNSEEN, is_year
 from orchestration.project import OWN, REGIONS, Folders
 from orchestration.publication.chain import HEADS_FILE
@@ -109,15 +109,30 @@ def built(warehouse: Path, *, with_previews: bool = False) -> tuple[str, ...]:
     Args:
         warehouse: The warehouse folder.
         with_previews: Whether those count too of which a build waits for approval.
+
+    Raises:
+        WrongSurroundings: The folder of one cannot be read.
     """
-    return tuple(
-        sorted(
-            path.name.removeprefix("region=")
-            for path in (warehouse / REGIONS).glob("region=*")
-            if (path / "published").is_symlink()
-            or (with_previews and any((path / "previews").glob("*/*.duckdb")))
+    folder = warehouse / REGIONS
+    # Who may not enter the warehouse itself is told so by what is read of it next.
+    if not os.access(folder, os.F_OK):
+        return ()
+    try:
+        return tuple(
+            sorted(
+                path.name.removeprefix("region=")
+                for path in folder.iterdir()
+                if path.name.startswith("region=")
+                and (
+                    (path / "published").is_symlink()
+                    or (with_previews and any((path / "previews").glob("*/*.duckdb")))
+                )
+            )
         )
-    )
+    except OSError as error:
+        raise WrongSurroundings(
+            f"{in_a_line(error)}; make it readable, or say which region by --region"
+        ) from None
 
 
 def named(names: Iterable[str], wanted: str) -> str | None:
