@@ -3,6 +3,7 @@
 import csv
 import hashlib
 import json
+import re
 import shutil
 import unicodedata
 from collections import Counter, defaultdict
@@ -22,10 +23,11 @@ from orchestration import automation, cli, duck, launch
 from orchestration.definitions import build_definitions
 from orchestration.faults import WrongSurroundings
 from orchestration.graph.build import JOB
-from orchestration.project import OWN, Folders
+from orchestration.project import OWN, PROJECT_DIR, Folders
 from orchestration.publication.folder import Warehouse
 from orchestration.regions import catalogue, names
 from tests.conftest import LANDING, City, Published, append_rows, once, shift_year, write
+from tests.test_docs import FENCE
 from tests.test_surroundings import command
 
 NANSHAN, YANTIAN = "广东 南山", "Yantian"
@@ -161,17 +163,6 @@ def test_the_union_is_the_whole(two_regions: Regions, two_departments: Published
         }
         findings = con.execute("select count(*) from whole.audit.findings").fetchall()
         assert rows == {"findings": findings, "runs": [(2,)]}
-
-
-def test_the_folders_are_partitions_for_any_engine(two_regions: Regions) -> None:
-    files = f"{two_regions.warehouse}/regions/*/published/parquet/fct_evaluations/**/*.parquet"
-    with duckdb.connect() as con:
-        found = con.execute(
-            "select region, fiscal_year, count(*) from read_parquet(?, hive_partitioning = true) "
-            "group by all order by all",
-            [files],
-        ).fetchall()
-    assert found == [(YANTIAN, 2023, 2), (NANSHAN, 2023, 2)]
 
 
 def test_everything_of_the_catalogue_is_described(two_regions: Regions) -> None:
@@ -837,3 +828,23 @@ def test_a_region_that_others_may_not_read(
     assert "is undone" in written.stdout
     assert (written.returncode, written.stderr) == (cli.WRONG_USAGE, of_any.stderr)
     assert not catalogue.path_of(tmp_path).exists()
+
+
+def test_the_page_s_queries_are_answered(
+    two_regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (PROJECT_DIR / "docs" / "scale.md").read_text("utf-8")
+    (query,) = (text for language, text in FENCE.findall(page) if language == "sql")
+    (tmp_path / "warehouse").symlink_to(two_regions.warehouse)
+    monkeypatch.chdir(tmp_path)
+    with duckdb.connect() as con:
+        answers = [con.execute(statement).fetchall() for statement in con.extract_statements(query)]
+    assert [len(rows) for rows in answers] == [0, 2, 2]
+    (files,) = set(re.findall(r"`(warehouse/regions/\*/published\S+)`", page))
+    with duckdb.connect() as con:
+        found = con.execute(
+            "select region, count(*) from read_parquet(?, hive_types = {'region': varchar}) "
+            "group by all order by all",
+            [files.replace("<mart>", "fct_evaluations")],
+        ).fetchall()
+    assert found == [(YANTIAN, 2), (NANSHAN, 2)]
