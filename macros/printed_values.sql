@@ -36,6 +36,14 @@
     end
 {%- endmacro %}
 
+{% macro printed_thing(column) -%}
+    {#- What is counted in a printed text, without multiple: 元 of 万元以内, 人 of 万人; empty for 万. -#}
+    coalesce(
+        nullif(regexp_extract({{ printed_suffix(column) }}, '^\s*[百千万亿]*(元)', 1), ''),
+        regexp_replace({{ printed_suffix(column) }}, '^\s*[百千万亿]*', '')
+    )
+{%- endmacro %}
+
 {% macro printed_value(number, unit) -%}
     {#- A printed number in the unit of what it is: a fraction, yuan; null where it is too large. -#}
     cast(

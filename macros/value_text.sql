@@ -6,12 +6,12 @@
     end
 {%- endmacro %}
 
-{% macro bound_below(bounds, value) -%}
+{% macro nearest_below(bounds, value) -%}
     {#- The nearest of a list of bounds that is not above a value; null where there is none. -#}
     list_max(list_filter({{ bounds }}, lambda bound: bound <= {{ value }}))
 {%- endmacro %}
 
-{% macro bound_above(bounds, value) -%}
+{% macro nearest_above(bounds, value) -%}
     list_min(list_filter({{ bounds }}, lambda bound: bound >= {{ value }}))
 {%- endmacro %}
 

@@ -89,6 +89,9 @@ def quarter(row: Row, column: str) -> str | None:
     return str((int(day[5:7]) + 2) // 3)
 
 
+MULTIPLES = {"": 1, "万": 10**4, "百万": 10**6, "千万": 10**7, "亿": 10**8}
+
+
 def compared(row: Row) -> tuple[Any, Any] | None:
     """The actual and the expected value of a target, both dates or both numbers."""
     texts = row["actual_value"], row["expected_value"]
@@ -99,7 +102,19 @@ def compared(row: Row) -> tuple[Any, Any] | None:
     numbers = [re.search(r"-?\d+(\.\d+)?", text.replace(",", "")) for text in texts]
     if row["operator"] == "before" or None in numbers:
         return None
-    return Fraction(numbers[0][0]), Fraction(numbers[1][0])
+    actual, expected = (Fraction(found[0]) for found in numbers)
+    units = [re.fullmatch(r"([百千万亿]*)(元?)(.*)", after(text)) for text in texts]
+    (unit, *thing), (expected_unit, *expected_thing) = (
+        (found[1], found[2] or found[3].strip()) for found in units
+    )
+    if unit != expected_unit and thing == expected_thing and thing not in (["%"], [""]):
+        return actual * MULTIPLES[unit], expected * MULTIPLES[expected_unit]
+    return actual, expected
+
+
+def after(text: str) -> str:
+    """What stands behind the first number of a text, up to the next number."""
+    return re.match(r"[^\d]*[\d.,]*([^\d]*)", text)[1].strip()  # type: ignore[index]
 
 
 def met(row: Row) -> bool | None:

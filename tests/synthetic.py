@@ -236,7 +236,7 @@ class Generator:
                 if operator == "before"
                 else [
                     f"{r.choice(['', '≥', '约'])}{r.choice(['8', '1,234.5', '0', '-3', '7'])}"
-                    f"{r.choice([' 场', '%', ''])}"
+                    f"{r.choice([' 场', '%', '', ' 万元', '元以内', '千万元'])}"
                     for _ in range(2)
                 ]
             )

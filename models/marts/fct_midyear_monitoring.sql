@@ -46,7 +46,7 @@ shown as (
         {%- set bounds = '[judged.band_lower, judged.band_upper]' %}
         {{ value_text(
             shown_apart(
-                number, "'ratio'", bound_below(bounds, number), bound_above(bounds, number)
+                number, "'ratio'", nearest_below(bounds, number), nearest_above(bounds, number)
             ), "'ratio'"
         ) }} as {{ text }}_zh,
         {%- endfor %}

@@ -30,8 +30,29 @@ read_values as (
         {{ printed_date('expected_value') }} as expected_on,
         {{ printed_date('actual_value') }} as actual_on,
         {{ printed_number('expected_value') }} as expected_number,
-        {{ printed_number('actual_value') }} as actual_number
+        {{ printed_number('actual_value') }} as actual_number,
+        {{ printed_unit('expected_value') }} as expected_unit,
+        {{ printed_unit('actual_value') }} as actual_unit,
+        {{ printed_thing('expected_value') }} as expected_thing
     from corrected
+),
+
+-- 20,000 元 are not as much as 5 万元: where both count the same thing, each in another unit, what is
+-- compared is how much of it.
+in_units as (
+    select
+        *,
+        coalesce(
+            expected_unit != actual_unit
+            and expected_thing not in ('', '%', '％')
+            and expected_thing = {{ printed_thing('actual_value') }},
+            false
+        ) as has_two_units,
+        {%- for value in ['expected', 'actual'] %}
+        {{ printed_value(value ~ '_number', 'if(has_two_units, ' ~ value ~ '_unit, 1)') }}
+            as {{ value }}_amount{{ "," if not loop.last }}
+        {%- endfor %}
+    from read_values
 ),
 
 -- Dates where both are read as dates, numbers where neither is; never the one with the other.
@@ -46,11 +67,11 @@ compared as (
                     when '>=' then actual_on >= expected_on
                     when '=' then actual_on = expected_on
                 end
-            when operator = '>=' then actual_number >= expected_number
-            when operator = '<=' then actual_number <= expected_number
-            when operator = '=' then actual_number = expected_number
+            when operator = '>=' then actual_amount >= expected_amount
+            when operator = '<=' then actual_amount <= expected_amount
+            when operator = '=' then actual_amount = expected_amount
         end as is_met_by_value
-    from read_values
+    from in_units
 ),
 
 -- The share of what was expected, of a number above nothing that falls short of it.
@@ -61,13 +82,13 @@ shared as (
             not is_met_by_value
             and operator in ('>=', '<=')
             and expected_on is null
-            and expected_number > 0
-            and actual_number > 0,
+            and expected_amount > 0
+            and actual_amount > 0,
             false
         ) as has_share,
         {{ quotient(
-            "if(has_share, if(operator = '>=', actual_number, expected_number), null)",
-            "if(operator = '>=', expected_number, actual_number)"
+            "if(has_share, if(operator = '>=', actual_amount, expected_amount), null)",
+            "if(operator = '>=', expected_amount, actual_amount)"
         ) }} as share_of_expected
     from compared
 ),

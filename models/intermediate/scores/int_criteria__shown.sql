@@ -125,8 +125,8 @@ bounded as (
     select
         *,
         list_concat(limits, step_ends) as bounds,
-        {{ bound_below('bounds', 'counted_value') }} as bound_below,
-        {{ bound_above('bounds', 'counted_value') }} as bound_above
+        {{ nearest_below('bounds', 'counted_value') }} as nearest_below,
+        {{ nearest_above('bounds', 'counted_value') }} as nearest_above
     from stepped
 )
 
@@ -146,7 +146,7 @@ select
     upper_inclusive,
     assessment_basis as assessment_basis_zh,
     coalesce(name_zh, regexp_replace(standard_zh, '[。；]$', ''), criterion_code) as subject_zh,
-    {{ value_text(shown_apart('counted_value', 'kind', 'bound_below', 'bound_above'), 'kind') }}
+    {{ value_text(shown_apart('counted_value', 'kind', 'nearest_below', 'nearest_above'), 'kind') }}
         as value_zh,
     {{ value_text('full_mark_at', 'kind') }} as full_mark_zh,
     {{ value_text('threshold', 'kind') }} as threshold_zh,

@@ -99,10 +99,10 @@ judged as (
 rescaled as (
     select
         *,
-        not takes_number and falls_back and assessed_value is not null as is_given,
+        not coalesce(takes_number or not falls_back or assessed_value is null, false) as is_given,
         coalesce(official_points in (0, points_possible), true) as is_on_scale,
         {{ quotient(
-            'if(is_given and not is_deduction and not is_on_scale, '
+            'if(is_given and is_deduction is not true and not is_on_scale, '
             ~ 'least(greatest(assessed_value, 0), official_points), null) * points_possible',
             'official_points', scale=18
         ) }} as rescaled_points
