@@ -7,8 +7,9 @@ and from what is published, so that nothing is lost with Dagster's own records.
 import fcntl
 import hashlib
 import json
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
@@ -18,17 +19,21 @@ import duckdb
 
 from orchestration import duck, ledger, settings
 from orchestration.alerts import topics
-from orchestration.alerts.tell import tell
+from orchestration.alerts.tell import Topic, tell
 from orchestration.faults import WrongSurroundings
 from orchestration.graph.build import JOB
 from orchestration.graph.run import no_fiscal_year
 from orchestration.landing.files import contents, landing_years
+from orchestration.project import OWN, Folders
 from orchestration.publication import chain
 from orchestration.publication.folder import Warehouse
+from orchestration.regions import names
 from orchestration.sources import config
 from orchestration.sources import fetch as sources_
 
 PARTITION = "dagster/partition"
+# The parts of a partition's key where there are regions.
+YEAR, REGION = "year", "region"
 PUBLISHED = dg.AssetKey("published")
 UP_TO_DATE, WARN = "up_to_date", dg.AssetCheckSeverity.WARN
 RUNNING = dg.DefaultSensorStatus.RUNNING
@@ -49,10 +54,26 @@ class Watched:
     Attributes:
         landing: The landing folder.
         of: The warehouse.
+        region: The region that they are of; none where there are no regions.
     """
 
     landing: Path
     of: Warehouse
+    region: str | None = None
+
+    def key(self, year: int) -> str:
+        """The key of a year's partition."""
+        if self.region is None:
+            return str(year)
+        return dg.MultiPartitionKey({YEAR: str(year), REGION: self.region})
+
+    def line(self, text: str) -> str:
+        """What is told, with the region that it is of."""
+        return text if self.region in (None, OWN) else f"{self.region} {text}"
+
+    def tell(self, told: list[Topic]) -> None:
+        """Tell what there is to do, with the region that it is of."""
+        tell(self.of.root, [replace(of, heading=self.line(of.heading)) for of in told])
 
     def files(self, year: int) -> dict[str, str]:
         """The SHA-256 of each file of a year, by its path below the landing folder."""
@@ -135,6 +156,54 @@ class Seen:
     asked: int = 0
 
 
+Watching = Callable[[], list[Watched]]
+
+
+def has_regions(root: Folders) -> bool:
+    """Whether years are built region by region."""
+    found = names.delivered(root.landing).names if root.landing.is_dir() else ()
+    return bool(found or names.built(root.warehouse))
+
+
+def watching(root: Folders) -> Watching:
+    """What is watched, looked for anew each time: a region may have come or gone.
+
+    Args:
+        root: The landing folder and the warehouse.
+    """
+    if not has_regions(root):
+        return lambda: [Watched(root.landing, Warehouse(root.warehouse))]
+
+    def all_regions() -> list[Watched]:
+        found = names.delivered(root.landing).names if root.landing.is_dir() else ()
+        own = [OWN] if landing_years(root.landing) else []
+        regions = [*own, *sorted({*found, *names.built(root.warehouse)})]
+        of_regions = [(region, root.of(region)) for region in regions]
+        return [Watched(of.landing, Warehouse(of.warehouse), name) for name, of in of_regions]
+
+    return all_regions
+
+
+def register(instance: dg.DagsterInstance, regions: list[str]) -> None:
+    """Have Dagster know the regions, whose partitions it would refuse else."""
+    known = set(instance.get_dynamic_partitions(REGION))
+    if new := [region for region in regions if region not in known]:
+        instance.add_dynamic_partitions(REGION, new)
+
+
+def _now_watched(instance: dg.DagsterInstance, watching: Watching) -> list[Watched]:
+    found = watching()
+    if regions := [watched.region for watched in found if watched.region is not None]:
+        register(instance, regions)
+    return found
+
+
+def _of_run(found: list[Watched], run: dg.DagsterRun) -> Watched | None:
+    """What a run builds; none where it is of a region that is gone."""
+    region = run.tags.get(f"{PARTITION}/{REGION}")
+    return next((watched for watched in found if watched.region == region), None)
+
+
 def schedules(landing: Path, warehouse: Path) -> list[dg.ScheduleDefinition]:
     """What is due in the course of a year.
 
@@ -142,7 +211,7 @@ def schedules(landing: Path, warehouse: Path) -> list[dg.ScheduleDefinition]:
         landing: Where the bureaus' files are.
         warehouse: Where the warehouse is built and published.
     """
-    watched = Watched(landing, Warehouse(warehouse))
+    watched = watching(Folders(landing, warehouse))
     return [
         _due(
             "after_the_year", watched, settings.evaluated_at(), years_before=1,
@@ -163,9 +232,10 @@ def sensors(landing: Path, warehouse: Path) -> list[dg.SensorDefinition]:
         landing: Where the bureaus' files are.
         warehouse: Where the warehouse is built and published.
     """
-    watched = Watched(landing, Warehouse(warehouse))
+    root = Folders(landing, warehouse)
+    watched = watching(root)
     return [
-        _landing_changed(watched),
+        _landing_changed(root, watched),
         _dead_runs(watched),
         _published(watched),
         _not_published(watched),
@@ -179,16 +249,23 @@ def fetching(landing: Path, warehouse: Path) -> tuple[dg.JobDefinition, dg.Sched
     What it puts into the landing folder is built as what bureaus deliver there.
 
     Args:
-        landing: The landing folder, whose sources.yml says from where.
+        landing: The landing folder, whose sources.yml says from where; of a region the one in its
+            folder.
         warehouse: The warehouse, which keeps what has been told.
     """
+    watched = watching(Folders(landing, warehouse))
 
     @dg.op(name="fetch", description="Tables of databases and S3 storage, into the landing folder.")
     def fetch() -> None:
-        faults = _fetch(landing)
-        tell(warehouse, [topics.not_fetched(year, lines) for year, lines in faults.items()])
-        if lines := [line for of_year in faults.values() for line in of_year]:
-            raise dg.Failure("\n".join(lines), allow_retries=False)
+        failed = []
+        # Where none says from where, the first is told that it does not.
+        for of_region in _with_sources(watched()) or watched()[:1]:
+            faults = _fetch(of_region)
+            told = [topics.not_fetched(year, lines) for year, lines in faults.items()]
+            of_region.tell(told)
+            failed += [of_region.line(line) for lines in faults.values() for line in lines]
+        if failed:
+            raise dg.Failure("\n".join(failed), allow_retries=False)
 
     @dg.job(name="fetch_sources", executor_def=dg.in_process_executor)
     def fetch_sources() -> None:
@@ -203,16 +280,25 @@ def fetching(landing: Path, warehouse: Path) -> tuple[dg.JobDefinition, dg.Sched
         description="Fetches every day what sources.yml names.",
     )
     def fetch_daily(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
-        path = config.sources_file(landing)
-        if not path.is_file():
+        if not _with_sources(watched()):
+            path = config.sources_file(landing)
             return dg.SkipReason(f"{path} is not there; files are delivered by hand")
         return dg.RunRequest(run_key=f"{context.scheduled_execution_time:%Y-%m-%d}")
 
     return fetch_sources, fetch_daily
 
 
-def _fetch(landing: Path) -> dict[int | None, list[str]]:
+def _with_sources(found: list[Watched]) -> list[Watched]:
+    """What is fetched for: the landing folder, or its regions that say from where."""
+    return [watched for watched in found if config.sources_file(watched.landing).is_file()]
+
+
+def _fetch(watched: Watched) -> dict[int | None, list[str]]:
     """Fetch every source; for each year, and for all of them, what was at fault."""
+    landing = watched.landing
+    if watched.region is not None and os.environ.get("JIXIAO_SOURCES"):
+        line = "JIXIAO_SOURCES names the sources of one region; put a sources.yml into each"
+        return {None: [line]}
     try:
         sources = config.read(config.sources_file(landing))
         outcomes = sources_.fetch(landing, sources, config.years(sources, landing))
@@ -225,12 +311,14 @@ def _fetch(landing: Path) -> dict[int | None, list[str]]:
     return faults
 
 
-def up_to_date(warehouse: Path) -> dg.AssetChecksDefinition:
+def up_to_date(landing: Path, warehouse: Path) -> dg.AssetChecksDefinition:
     """The check whether every published year is what its seeds, and the years it reads, give.
 
     Args:
+        landing: Where the bureaus' files are.
         warehouse: Where the warehouse is published.
     """
+    watched = watching(Folders(landing, warehouse))
 
     @dg.asset_check(
         asset=PUBLISHED,
@@ -238,14 +326,14 @@ def up_to_date(warehouse: Path) -> dg.AssetChecksDefinition:
         description="every year follows from its seeds, and from the years it reads, as they are",
     )
     def check() -> dg.AssetCheckResult:
-        lines = _out_of_date(Warehouse(warehouse))
+        lines = _out_of_date(watched())
         return dg.AssetCheckResult(passed=not lines, severity=WARN, metadata={"out_of_date": lines})
 
     return check
 
 
 def _due(
-    name: str, watched: Watched, moment: settings.Moment, years_before: int, description: str
+    name: str, watching: Watching, moment: settings.Moment, years_before: int, description: str
 ) -> dg.ScheduleDefinition:
     zone = settings.zone()
 
@@ -257,7 +345,25 @@ def _due(
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description=description,
     )
-    def schedule(context: dg.ScheduleEvaluationContext) -> dg.RunRequest | dg.SkipReason:
+    def schedule(
+        context: dg.ScheduleEvaluationContext,
+    ) -> dg.RunRequest | list[dg.RunRequest] | dg.SkipReason:
+        found = _now_watched(context.instance, watching)
+        came_to = [of_region(context, watched) for watched in found]
+        if len(came_to) == 1:
+            return came_to[0]
+        requests = [one for one in came_to if isinstance(one, dg.RunRequest)]
+        return requests or dg.SkipReason(
+            "; ".join(
+                watched.line(str(one.skip_message))
+                for watched, one in zip(found, came_to, strict=True)
+                if isinstance(one, dg.SkipReason)
+            )
+        )
+
+    def of_region(
+        context: dg.ScheduleEvaluationContext, watched: Watched
+    ) -> dg.RunRequest | dg.SkipReason:
         at = context.scheduled_execution_time.astimezone(zone)
         due = moment.of(at.year, zone)
         is_due = at >= due
@@ -278,9 +384,10 @@ def _due(
                 f"{year} is due since {due:%Y-%m-%d}, but {watched.landing / str(year)} has no "
                 "files; put them there"
             )
-            tell(watched.of.root, [topics.missing(year, line)])
+            watched.tell([topics.missing(year, line)])
             return dg.SkipReason(line)
-        return dg.RunRequest(run_key=f"{year} {at:%Y-%m-%d}", partition_key=str(year))
+        key = watched.key(year)
+        return dg.RunRequest(run_key=f"{key} {at:%Y-%m-%d}", partition_key=key)
 
     return schedule
 
@@ -295,15 +402,15 @@ def _there(instance: dg.DagsterInstance, watched: Watched, year: int, since: dat
     # A run that found the same as before has published nothing.
     done = instance.get_run_records(
         dg.RunsFilter(
-            job_name=JOB, tags={PARTITION: str(year)}, statuses=[dg.DagsterRunStatus.SUCCESS],
-            created_after=since.astimezone(UTC),
+            job_name=JOB, tags={PARTITION: watched.key(year)},
+            statuses=[dg.DagsterRunStatus.SUCCESS], created_after=since.astimezone(UTC),
         ),
         limit=1,
     )  # fmt: skip
     return f"{year} has been built since {since:%Y-%m-%d}" if done else ""
 
 
-def _landing_changed(watched: Watched) -> dg.SensorDefinition:
+def _landing_changed(root: Folders, watching: Watching) -> dg.SensorDefinition:
     @dg.sensor(
         name="landing_changed",
         job_name=JOB,
@@ -314,25 +421,27 @@ def _landing_changed(watched: Watched) -> dg.SensorDefinition:
     )
     def landing_changed(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         known = json.loads(context.cursor or "{}")
-        seen = {int(year): Seen(**of_year) for year, of_year in known.get("years", {}).items()}
+        seen = {key: Seen(**of_year) for key, of_year in known.get("years", {}).items()}
         requests, waiting = [], []
-        for year in landing_years(watched.landing):
+        found = _now_watched(context.instance, watching)
+        tell(root.warehouse, [topics.no_region(_no_regions(root, found))])
+        for watched, year in ((of, year) for of in found for year in landing_years(of.landing)):
             if reasons := no_fiscal_year(year):
-                tell(watched.of.root, [topics.refused(watched.of.database, year, reasons)])
+                watched.tell([topics.refused(watched.of.database, year, reasons)])
                 continue
-            of_year = seen.setdefault(year, Seen())
+            of_year = seen.setdefault(watched.key(year), Seen())
             if not _has_settled(watched, year, of_year):
-                waiting.append(str(year))
+                waiting.append(watched.line(str(year)))
             elif request := _request(watched, year, of_year):
                 requests.append(request)
-        made_of, out_of_date = _freshness(watched.of, known)
+        made_of, out_of_date = _freshness(found, known)
         skip = f"waiting for the files of {', '.join(waiting)} to settle" if waiting else None
         return dg.SensorResult(
             run_requests=requests,
             skip_reason=None if requests else skip,
             cursor=json.dumps(
                 {
-                    "years": {year: asdict(of_year) for year, of_year in seen.items()},
+                    "years": {key: asdict(of_year) for key, of_year in seen.items()},
                     "made_of": made_of,
                     "out_of_date": out_of_date,
                 }
@@ -343,26 +452,46 @@ def _landing_changed(watched: Watched) -> dg.SensorDefinition:
     return landing_changed
 
 
-def _freshness(of: Warehouse, known: dict[str, Any]) -> tuple[list[str | None], list[str]]:
+def _no_regions(root: Folders, found: list[Watched]) -> list[str]:
+    """The folders that hold years and are not watched, a line for each."""
+    if not root.landing.is_dir():
+        return []
+    of_landing = names.delivered(root.landing)
+    lines = list(of_landing.refused)
+    if of_landing.names and all(watched.region is None for watched in found):
+        listed = ", ".join(of_landing.names)
+        lines.append(
+            f"{root.landing}: it has regions now ({listed}), which Dagster does not know yet; "
+            "restart its services"
+        )
+    return lines
+
+
+def _freshness(found: list[Watched], known: dict[str, Any]) -> tuple[list[str | None], list[str]]:
     """What published years hang on, and which are out of date: told, and looked at, while one is.
 
     Args:
-        of: The warehouse.
+        found: What is watched.
         known: The same as of the last time, where it was looked at.
     """
-    made_of = [of.current, ledger.seeds_sha256()]
+    made_of = [*(watched.of.current for watched in found), ledger.seeds_sha256()]
     if known.get("out_of_date") == [] and made_of == known.get("made_of"):
         return made_of, []
-    if of.database.is_file():
-        tell(of.root, topics.outdated(of.database))
-    return made_of, _out_of_date(of)
+    for watched in found:
+        if watched.of.database.is_file():
+            watched.tell(topics.outdated(watched.of.database))
+    return made_of, _out_of_date(found)
 
 
-def _out_of_date(of: Warehouse) -> list[str]:
+def _out_of_date(found: list[Watched]) -> list[str]:
     """The published years that no longer follow from what they are made from, a line for each."""
-    if not of.database.is_file():
-        return []
-    return [line for topic in topics.outdated(of.database) for line in topic.lines]
+    return [
+        watched.line(line)
+        for watched in found
+        if watched.of.database.is_file()
+        for topic in topics.outdated(watched.of.database)
+        for line in topic.lines
+    ]
 
 
 def _fresh(out_of_date: list[str]) -> dg.AssetCheckEvaluation:
@@ -388,7 +517,8 @@ def _request(watched: Watched, year: int, seen: Seen) -> dg.RunRequest | None:
     if watched.has_built(year, files):
         return None
     seen.asked += 1
-    return dg.RunRequest(run_key=f"{year} {content[:16]} {seen.asked}", partition_key=str(year))
+    key = watched.key(year)
+    return dg.RunRequest(run_key=f"{key} {content[:16]} {seen.asked}", partition_key=key)
 
 
 def _has_settled(watched: Watched, year: int, seen: Seen) -> bool:
@@ -399,7 +529,7 @@ def _has_settled(watched: Watched, year: int, seen: Seen) -> bool:
     return at - seen.since >= settings.settled().total_seconds()
 
 
-def _dead_runs(watched: Watched) -> dg.SensorDefinition:
+def _dead_runs(watching: Watching) -> dg.SensorDefinition:
     @dg.sensor(
         name="dead_runs",
         minimum_interval_seconds=60,
@@ -413,7 +543,8 @@ def _dead_runs(watched: Watched) -> dg.SensorDefinition:
             dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.STARTED])
         )
         # The lock dies with the process that builds.
-        idle = {run.run_id: since.get(run.run_id, at) for run in runs if not _is_held(watched.of)}
+        found = watching()
+        idle = {run.run_id: since.get(run.run_id, at) for run in runs if not _is_held(found, run)}
         for run in runs:
             if at - idle.get(run.run_id, at) >= DEAD_AFTER:
                 context.instance.report_run_failed(
@@ -425,9 +556,12 @@ def _dead_runs(watched: Watched) -> dg.SensorDefinition:
     return dead_runs
 
 
-def _is_held(of: Warehouse) -> bool:
+def _is_held(found: list[Watched], run: dg.DagsterRun) -> bool:
+    watched = _of_run(found, run)
+    if watched is None:
+        return False
     try:
-        with (of.root / ".lock").open("a") as lock:
+        with (watched.of.root / ".lock").open("a") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
@@ -436,7 +570,7 @@ def _is_held(of: Warehouse) -> bool:
     return False
 
 
-def _published(watched: Watched) -> dg.SensorDefinition:
+def _published(watching: Watching) -> dg.SensorDefinition:
     @dg.run_status_sensor(
         run_status=dg.DagsterRunStatus.SUCCESS,
         name="tell_what_is_left",
@@ -444,13 +578,14 @@ def _published(watched: Watched) -> dg.SensorDefinition:
         description="Tells of blocked and incomplete departments, and of years out of date.",
     )
     def tell_what_is_left(context: dg.RunStatusSensorContext) -> None:
-        for year in _year_of(context.dagster_run):
-            tell(watched.of.root, topics.published(watched.of.database, year))
+        if watched := _of_run(watching(), context.dagster_run):
+            for year in _year_of(context.dagster_run):
+                watched.tell(topics.published(watched.of.database, year))
 
     return tell_what_is_left
 
 
-def _not_published(watched: Watched) -> dg.SensorDefinition:
+def _not_published(watching: Watching) -> dg.SensorDefinition:
     @dg.run_failure_sensor(
         name="tell_why_not",
         default_status=RUNNING,
@@ -459,15 +594,16 @@ def _not_published(watched: Watched) -> dg.SensorDefinition:
     def tell_why_not(context: dg.RunFailureSensorContext) -> None:
         if context.dagster_run.tags.get("dagster/will_retry") == "true":
             return
-        for year in _year_of(context.dagster_run):
-            reasons = list(_reasons(context)) or [str(context.failure_event.message)]
-            tell(watched.of.root, [topics.refused(watched.of.database, year, reasons)])
+        if watched := _of_run(watching(), context.dagster_run):
+            for year in _year_of(context.dagster_run):
+                reasons = list(_reasons(context)) or [str(context.failure_event.message)]
+                watched.tell([topics.refused(watched.of.database, year, reasons)])
 
     return tell_why_not
 
 
 def _year_of(run: dg.DagsterRun) -> Iterator[int]:
-    if year := run.tags.get(PARTITION):
+    if year := run.tags.get(f"{PARTITION}/{YEAR}") or run.tags.get(PARTITION):
         yield int(year)
 
 
@@ -495,13 +631,12 @@ def _old_records() -> dg.SensorDefinition:
     def old_records(context: dg.SensorEvaluationContext) -> dg.SkipReason:
         instance, before = context.instance, now() - settings.kept_runs()
         last = {
-            year: run.run_id
+            run.tags.get(PARTITION): run.run_id
             for run in reversed(
                 instance.get_runs(
                     dg.RunsFilter(job_name=JOB, statuses=[dg.DagsterRunStatus.SUCCESS])
                 )
             )
-            for year in _year_of(run)
         }
         old = instance.get_runs(dg.RunsFilter(statuses=list(ENDED), created_before=before))
         gone = [run.run_id for run in old if run.run_id not in last.values()]

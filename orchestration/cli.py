@@ -3,11 +3,15 @@
 import gc
 import logging
 import os
+import shlex
 import signal
 import sys
 import time
 import traceback
 import warnings
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,8 +21,9 @@ import click
 from orchestration import settings, terminal
 from orchestration.faults import WrongSurroundings, in_a_line, keep_details
 from orchestration.landing.files import is_year, landing_years
-from orchestration.project import Folders, dagster_home
+from orchestration.project import OWN, Folders, dagster_home
 from orchestration.publication import chain
+from orchestration.regions import names
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
 SAME, DIFFERENT = 0, 1
@@ -26,6 +31,9 @@ INTERRUPTED = 130
 # Where the context keeps the folder that a fault's details are written to.
 WAREHOUSE = f"{__name__}.warehouse"
 STARTED = time.monotonic()
+# The gravest of several statuses is told.
+GRAVITY = (PUBLISHED, WITH_GAPS, REFUSED, WRONG_USAGE)
+SHOWN_REGIONS = 40
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -103,6 +111,19 @@ _warehouse = click.option(
     metavar="DIR",
     help="The warehouse.  [default: JIXIAO_WAREHOUSE, else warehouse]",
 )
+_regions = click.option(
+    "--region",
+    "regions",
+    multiple=True,
+    metavar="R",
+    help="A region of the landing folder; may be repeated; . is its own years.  [default: every "
+    "region, and its own years]",
+)
+_region = click.option(
+    "--region",
+    metavar="R",
+    help="A region; . is what is of none.  [default: the only one that is published]",
+)
 _units = click.option(
     "--unit",
     "units",
@@ -126,8 +147,28 @@ def jixiao() -> None:
     """部门整体绩效评价: scores government departments from raw tables."""
 
 
+@dataclass(frozen=True)
+class _Target:
+    """What is to be loaded of a region.
+
+    Attributes:
+        region: The region; `.` for the landing folder's own years.
+        folders: Its folders.
+        years: The fiscal years.
+    """
+
+    region: str
+    folders: Folders
+    years: list[int]
+
+    def line(self, reason: str) -> str:
+        """What is told, with the region that it is of."""
+        return reason if self.region == OWN else f"{self.region} {reason}"
+
+
 @jixiao.command()
 @_years_to_load
+@_regions
 @_landing
 @_warehouse
 @click.option(
@@ -138,57 +179,141 @@ def jixiao() -> None:
     is_flag=True,
     help="Build and check one year, publish nothing and say what would change.",
 )
-def run(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool, preview: bool) -> int:
+def run(
+    years: tuple[int, ...],
+    regions: tuple[str, ...],
+    landing: Path,
+    warehouse: Path,
+    strict: bool,
+    preview: bool,
+) -> int:
     """Load, check, score and publish.
 
-    Years are built one after the other. One that is refused leaves the others published. What is
-    published already is not published again.
+    Years are built one after the other, and so are regions. One that is refused leaves the others
+    published. What is published already is not published again.
     """
     _tell_progress()
-    wanted = _of_landing(landing, years)
+    root = Folders(landing, warehouse)
+    targets, refused = _targets(root, regions, years)
     if preview:
-        return _preview(landing, warehouse, wanted, strict)
+        return _preview(_only(targets, refused, root), strict)
+    statuses: list[int] = []
+    for number, target in enumerate(targets):
+        started = time.monotonic() if number else STARTED
+        with _of_region(target, statuses):
+            folders = names.prepare(root, target.region)
+            of = replace(target, folders=folders)
+            statuses.append(_run(of, root, strict, started, number == 0))
+        if statuses[-1] == INTERRUPTED:
+            return INTERRUPTED
+        if target.region != OWN:
+            statuses.append(_show_as_one(root))
+    if not regions:
+        there = {target.region for target in targets}
+        for region in names.built(warehouse):
+            if region not in there and not root.of(region).landing.is_dir():
+                print(f"{region} stays published; {landing} has no such region")
+    statuses += [_refused(line) for line in refused]
+    return _gravest(statuses)
+
+
+def _run(target: _Target, root: Folders, strict: bool, started: float, is_first: bool) -> int:
+    """Build and publish the years of a region."""
     from orchestration.publication.folder import Warehouse
 
+    landing, warehouse, wanted = target.folders.landing, target.folders.warehouse, target.years
     dagster_home()
     Warehouse(warehouse).prepare()
     _require_writable()
     logger = logging.getLogger("jixiao")
     logger.info("jixiao: %s from %s", ", ".join(map(str, wanted)), landing)
     # The engines take seconds to import, so only once the command is known to be sound.
+    from orchestration import automation
     from orchestration.launch import launch
     from orchestration.publication import summary
 
-    logger.info("%-21s %5.1f s  the engines", "jixiao: started", time.monotonic() - STARTED)
+    if is_first:
+        logger.info("%-21s %5.1f s  the engines", "jixiao: started", time.monotonic() - started)
     try:
-        outcomes = launch(landing, warehouse, wanted)
+        if automation.has_regions(root):
+            outcomes = launch(root.landing, root.warehouse, wanted, region=target.region)
+        else:
+            outcomes = launch(landing, warehouse, wanted)
     except KeyboardInterrupt:
         return _told("interrupted; what was published stays", INTERRUPTED)
-    logger.info("%-21s %5.1f s  in all", "jixiao: done", time.monotonic() - STARTED)
+    logger.info("%-21s %5.1f s  in all", "jixiao: done", time.monotonic() - started)
     count, size = Warehouse(warehouse).kept()
     of = f"{count} of {settings.kept_publications()} publications"
     logger.info("%-21s %s, %.1f MB", "jixiao: kept", of, size / 1e6)
     published = [year for year, reasons in outcomes.items() if not reasons]
+    _head(target)
     has_gaps = summary.show(Warehouse(warehouse).database, published) if published else False
     if published:
         for line in summary.kept(warehouse, landing):
             print(line)
     for reasons in outcomes.values():
         for reason in reasons:
-            print(reason, file=sys.stderr)
-    _alert(Warehouse(warehouse).database, outcomes)
+            _refused(target.line(reason))
+    _alert(target, outcomes)
     if len(published) < len(wanted):
         return REFUSED
     return WITH_GAPS if strict and has_gaps else PUBLISHED
 
 
-def _alert(database: Path, outcomes: dict[int, list[str]]) -> None:
+@contextmanager
+def _of_region(target: _Target, statuses: list[int]) -> Iterator[None]:
+    """Have what goes wrong with a region leave the others; its status is noted, and a line told."""
+    try:
+        with names.told_of(target.region):
+            yield
+    except WrongSurroundings as wrong:
+        statuses.append(_told(target.line(str(wrong))))
+    except Exception as error:
+        details = keep_details(traceback.format_exc(), target.folders.warehouse)
+        statuses.append(_told(target.line(f"{in_a_line(error)} ({details})")))
+
+
+def _head(target: _Target) -> None:
+    """Head what is printed of a region."""
+    if target.region != OWN:
+        print(f"region {target.region}", flush=True)
+
+
+def _refused(line: str) -> int:
+    print(line, file=sys.stderr)
+    return REFUSED
+
+
+def _gravest(statuses: list[int]) -> int:
+    return max(statuses, key=GRAVITY.index, default=PUBLISHED)
+
+
+def _show_as_one(root: Folders) -> int:
+    """Let the catalogue show what the regions have published."""
+    from orchestration.regions import catalogue
+
+    started = time.monotonic()
+    try:
+        shown = catalogue.write(root.warehouse)
+    except WrongSurroundings as wrong:
+        return _told(str(wrong))
+    for line in catalogue.told(root.warehouse) if shown else ():
+        logging.getLogger("jixiao").info(
+            "%-21s %5.1f s  %s", "jixiao: catalogue", time.monotonic() - started, line
+        )
+    return PUBLISHED
+
+
+def _alert(target: _Target, outcomes: dict[int, list[str]]) -> None:
     """Tell the webhook what is left to do; whoever reads the output has just been told."""
     from orchestration.alerts import topics, webhook
     from orchestration.alerts.tell import Topic, tell
 
     if not webhook.is_wanted():
         return
+    from orchestration.publication.folder import Warehouse
+
+    database = Warehouse(target.folders.warehouse).database
     of_years: list[Topic] = []
     for year, reasons in outcomes.items():
         if reasons:
@@ -196,7 +321,8 @@ def _alert(database: Path, outcomes: dict[int, list[str]]) -> None:
             of_years.append(topics.refused(database, year, lines))
         else:
             of_years += topics.published(database, year)
-    tell(database.parent.parent, list({topic.key: topic for topic in of_years}.values()), log=False)
+    told = {of.key: replace(of, heading=target.line(of.heading)) for of in of_years}
+    tell(target.folders.warehouse, list(told.values()), log=False)
 
 
 def _require_writable() -> None:
@@ -218,8 +344,21 @@ def _require_writable() -> None:
             ) from None
 
 
-def _preview(landing: Path, warehouse: Path, years: list[int], strict: bool) -> int:
+def _only(targets: list[_Target], refused: list[str], root: Folders) -> _Target:
+    """The only region that there is to preview."""
+    if refused:
+        raise WrongSurroundings(refused[0])
+    if len(targets) != 1:
+        raise WrongSurroundings(
+            f"--preview is of one region; {root.landing} has {_listed(t.region for t in targets)}: "
+            "say which by --region"
+        )
+    return replace(targets[0], folders=names.prepare(root, targets[0].region))
+
+
+def _preview(target: _Target, strict: bool) -> int:
     """Build a year without publishing it, and print what would change."""
+    landing, warehouse, years = target.folders.landing, target.folders.warehouse, target.years
     if len(years) != 1:
         listed = ", ".join(map(str, years))
         raise WrongSurroundings(
@@ -235,9 +374,11 @@ def _preview(landing: Path, warehouse: Path, years: list[int], strict: bool) -> 
     from orchestration.graph.run import run as build
     from orchestration.publication import summary
 
-    (reasons,) = build(landing, warehouse, years, "jixiao run --preview", is_preview=True).values()
+    with names.told_of(target.region):
+        outcomes = build(landing, warehouse, years, "jixiao run --preview", is_preview=True)
+    (reasons,) = outcomes.values()
     for reason in reasons:
-        print(reason, file=sys.stderr)
+        _refused(target.line(reason))
     if reasons:
         return REFUSED
     (run_id, path), *_ = (
@@ -245,17 +386,20 @@ def _preview(landing: Path, warehouse: Path, years: list[int], strict: bool) -> 
         for run_id, path in of.previews().items()
         if path.stem.startswith(f"{years[0]}-")
     )
+    _head(target)
     has_gaps = summary.show(path, years)
     for line in summary.first(approval.changes(path), f"marts.fct_evaluation_history of {path}"):
         print(line)
-    print(f"not published; jixiao publish {run_id[:8]} publishes exactly this")
+    region = "" if target.region == OWN else f" --region {shlex.quote(target.region)}"
+    print(f"not published; jixiao publish {run_id[:8]}{region} publishes exactly this")
     return WITH_GAPS if strict and has_gaps else PUBLISHED
 
 
 @jixiao.command()
 @click.argument("run_id", metavar="RUN")
+@_region
 @_warehouse
-def publish(run_id: str, warehouse: Path) -> int:
+def publish(run_id: str, region: str | None, warehouse: Path) -> int:
     """Publish a preview, exactly as it was built.
 
     RUN is the run that jixiao run --preview has told, or how it begins. It is refused where the
@@ -268,21 +412,25 @@ def publish(run_id: str, warehouse: Path) -> int:
     from orchestration.publication import summary
     from orchestration.publication.folder import Warehouse
 
+    root = Folders(Path(), warehouse)
+    region = _which(root, region, with_previews=True)
+    of = Warehouse(root.of(region).warehouse)
     try:
-        year = approval.publish(warehouse, run_id, user())
+        with names.told_of(region):
+            year = approval.publish(of.root, run_id, user())
     except Refused as refused:
         for reason in refused.reasons:
             print(f"refused: {reason}", file=sys.stderr)
         return REFUSED
-    of = Warehouse(warehouse)
     summary.show(of.database, [year])
     print(f"{year} is published in {of.published}, head {chain.head(of.published)}")
-    return PUBLISHED
+    return PUBLISHED if region == OWN else _show_as_one(root)
 
 
 @jixiao.command()
+@_region
 @_warehouse
-def rollback(warehouse: Path) -> int:
+def rollback(region: str | None, warehouse: Path) -> int:
     """Publish again what was published before.
 
     The ledger and the history tell it. Once more goes back one further, as far as publications are
@@ -293,17 +441,20 @@ def rollback(warehouse: Path) -> int:
     from orchestration.publication.folder import Warehouse
     from orchestration.publication.rollback import roll_back
 
-    of = Warehouse(warehouse.resolve())
-    with of.building(say=logging.getLogger("jixiao").info):
+    root = Folders(Path(), warehouse)
+    region = _which(root, region)
+    of = Warehouse(root.of(region).warehouse.resolve())
+    with names.told_of(region), of.building(say=logging.getLogger("jixiao").info):
         restored = roll_back(of, user(), "jixiao rollback")
     for year in restored.years:
         print(f"{year} is as {restored.restored} published it; {restored.undone} is undone")
     print(f"published in {of.published}, head {chain.head(of.published)}")
-    return PUBLISHED
+    return PUBLISHED if region == OWN else _show_as_one(root)
 
 
 @jixiao.command()
 @_years_to_load
+@_regions
 @_landing
 @_warehouse
 @click.option(
@@ -311,29 +462,37 @@ def rollback(warehouse: Path) -> int:
     is_flag=True,
     help="Do all that run would, in a temporary folder, and exit with 3 where it would.",
 )
-def check(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool) -> int:
+def check(
+    years: tuple[int, ...], regions: tuple[str, ...], landing: Path, warehouse: Path, strict: bool
+) -> int:
     """Read every file and seed and say what is wrong with it.
 
     Nothing is built or published. It exits with 1 where run would refuse a year.
     """
     _tell_progress()
-    wanted = _of_landing(landing, years)
+    targets, refused = _targets(Folders(landing, warehouse), regions, years)
     _tell_nobody()
     from orchestration.check import check_seeds, check_year, would_have_gaps
 
-    of_years = {year: check_year(landing, year) for year in wanted}
-    refused = [reason for reasons in of_years.values() for reason in reasons]
+    statuses: list[int] = []
+    readable = []
+    for target in targets:
+        with _of_region(target, statuses):
+            _head(target)
+            of_years = {year: check_year(target.folders.landing, year) for year in target.years}
+            refused += [target.line(line) for lines in of_years.values() for line in lines]
+            if found := [year for year, reasons in of_years.items() if not reasons]:
+                readable.append(replace(target, years=found))
     of_seeds = check_seeds()
-    has_gaps = False
-    readable = [year for year, reasons in of_years.items() if not reasons]
-    if strict and readable and not of_seeds:
-        more, has_gaps = would_have_gaps(landing, warehouse, readable)
-        refused += more
-    for reason in refused + of_seeds:
-        print(reason, file=sys.stderr)
-    if refused or of_seeds:
-        return REFUSED
-    return WITH_GAPS if has_gaps else PUBLISHED
+    for target in readable if strict and not of_seeds else ():
+        with _of_region(target, statuses):
+            _head(target)
+            folders = target.folders
+            more, has_gaps = would_have_gaps(folders.landing, folders.warehouse, target.years)
+            refused += map(target.line, more)
+            statuses += [WITH_GAPS] if has_gaps else []
+    statuses += [_refused(reason) for reason in refused + of_seeds]
+    return _gravest(statuses)
 
 
 @jixiao.command()
@@ -346,36 +505,73 @@ def check(years: tuple[int, ...], landing: Path, warehouse: Path, strict: bool) 
     help="A fiscal year; may be repeated.  [default: every year that sources.yml names, and every "
     "one of the landing folder that a source is for]",
 )
+@_regions
 @_landing
-def fetch(years: tuple[int, ...], landing: Path) -> int:
+def fetch(years: tuple[int, ...], regions: tuple[str, ...], landing: Path) -> int:
     """Fetch landing tables from databases and S3 storage.
 
     The file sources.yml in the landing folder, or the one that JIXIAO_SOURCES names, says from
-    where. What a source holds is put into the landing folder whole or not at all, and only where it
-    has changed. It exits with 1 where what a source holds is refused, with 2 where one cannot be
-    reached.
+    where; of a region the one in its folder. What a source holds is put into the landing folder
+    whole or not at all, and only where it has changed. It exits with 1 where what a source holds is
+    refused, with 2 where one cannot be reached.
     """
     _tell_progress()
     _years(landing)
+    root = Folders(landing, Path())
+    refused: list[str] = []
+    if not regions:
+        regions, refused = _with_sources(landing)
+    elif missing := [name for name in regions if not root.of(name).landing.is_dir()]:
+        raise WrongSurroundings(f"no folder {root.of(missing[0]).landing} of a region")
+    if len(regions) > 1 and os.environ.get("JIXIAO_SOURCES"):
+        raise WrongSurroundings(
+            "JIXIAO_SOURCES names the sources of one region; say which by --region, or unset it "
+            f"and put a sources.yml into each of {_listed(regions)}"
+        )
+    statuses: list[int] = []
+    for region in regions:
+        target = _Target(region, root.of(region), [])
+        with _of_region(target, statuses):
+            statuses.append(_fetch(target, years))
+    statuses += [_refused(line) for line in refused]
+    return _gravest(statuses)
+
+
+def _with_sources(landing: Path) -> tuple[tuple[str, ...], list[str]]:
+    """The regions that have sources of their own, and why others cannot be fetched.
+
+    Without any it is the landing folder itself, which says what it lacks.
+    """
+    from orchestration.sources import config
+
+    found = names.delivered(landing)
+    own = [OWN] if config.sources_file(landing).is_file() or not found.names else []
+    of_regions = [name for name in found.names if (landing / name / config.FILE).is_file()]
+    return (*own, *of_regions) or (OWN,), list(found.refused)
+
+
+def _fetch(target: _Target, years: tuple[int, ...]) -> int:
     from orchestration.sources import config
     from orchestration.sources.fetch import fetch as fetched
 
+    landing = target.folders.landing
     path = config.sources_file(landing)
     try:
         sources = config.read(path)
     except WrongSurroundings as wrong:
-        return max(_told(line) for line in str(wrong).splitlines())
+        return max(_told(target.line(line)) for line in str(wrong).splitlines())
     wanted = sorted(set(years)) or config.years(sources, landing)
     if not wanted:
-        return _told(f"{path}: no fiscal year to fetch; name one with --year")
+        return _told(target.line(f"{path}: no fiscal year to fetch; name one with --year"))
     if strange := [y for y in wanted if not any(of.is_for(y) for of in sources.values())]:
-        return _told(f"{path}: no source is for {', '.join(map(str, strange))}; see its years")
+        listed = ", ".join(map(str, strange))
+        return _told(target.line(f"{path}: no source is for {listed}; see its years"))
     outcomes = fetched(landing, sources, wanted)
     for of in outcomes:
         for line in of.refused:
-            print(f"{of.year} refused: {of.source}: {line}", file=sys.stderr)
+            _refused(target.line(f"{of.year} refused: {of.source}: {line}"))
         for line in of.faults:
-            _told(f"{of.year} {of.source}: {line}")
+            _told(target.line(f"{of.year} {of.source}: {line}"))
     if any(of.faults for of in outcomes):
         return WRONG_USAGE
     return REFUSED if any(of.refused for of in outcomes) else PUBLISHED
@@ -425,6 +621,7 @@ def template(year: int, out: Path | None) -> int:
     show_default=True,
     help="For people or for programs.",
 )
+@_region
 @_warehouse
 def explain(
     unit: str,
@@ -432,6 +629,7 @@ def explain(
     year: int | None,
     rubric: str | None,
     shape: str,
+    region: str | None,
     warehouse: Path,
 ) -> int:
     """Follow a published score to the cells that it came from.
@@ -443,8 +641,9 @@ def explain(
     from orchestration.explain.evaluation import CannotExplain
     from orchestration.explain.evaluation import explain as explained
 
+    _, folders = _of_warehouse(warehouse, region)
     try:
-        evaluation = explained(warehouse, unit, indicator, year, rubric)
+        evaluation = explained(folders.warehouse, unit, indicator, year, rubric)
     except CannotExplain as error:
         return _told(str(error))
     if shape != "text":
@@ -512,9 +711,15 @@ def rubric(name: str, shape: str) -> int:
     show_default=True,
     help="For people or for programs.",
 )
+@_region
 @_warehouse
 def what_if(
-    rubric: str, units: tuple[str, ...], year: int | None, shape: str, warehouse: Path
+    rubric: str,
+    units: tuple[str, ...],
+    year: int | None,
+    shape: str,
+    region: str | None,
+    warehouse: Path,
 ) -> int:
     """Say what departments would come to under a rubric.
 
@@ -526,8 +731,9 @@ def what_if(
     from orchestration.explain.evaluation import CannotExplain
     from orchestration.faults import Refused
 
+    _, folders = _of_warehouse(warehouse, region)
     try:
-        found = what_if_.compare(warehouse, rubric, units, year)
+        found = what_if_.compare(folders.warehouse, rubric, units, year)
     except CannotExplain as error:
         return _told(str(error))
     except Refused as refused:
@@ -551,7 +757,7 @@ def what_if(
     "--out",
     type=click.Path(readable=False, path_type=Path),
     metavar="DIR",
-    help="Where to.  [default: reports/<Y> in this folder]",
+    help="Where to.  [default: reports/<Y> in this folder, of a region reports/<R>/<Y>]",
 )
 @click.option(
     "--format",
@@ -561,8 +767,16 @@ def what_if(
     show_default=True,
     help="Documents, workbooks that recompute the scores, or PDF by LibreOffice.",
 )
+@_region
 @_warehouse
-def report(year: int, units: tuple[str, ...], out: Path | None, shape: str, warehouse: Path) -> int:
+def report(
+    year: int,
+    units: tuple[str, ...],
+    out: Path | None,
+    shape: str,
+    region: str | None,
+    warehouse: Path,
+) -> int:
     """Write the official forms of a year.
 
     Of each department 部门整体支出绩效评分表, 部门整体支出绩效目标完成情况自评表 and a draft of
@@ -571,8 +785,10 @@ def report(year: int, units: tuple[str, ...], out: Path | None, shape: str, ware
     from orchestration.report.read import CannotReport
     from orchestration.report.write import write_forms
 
+    region, folders = _of_warehouse(warehouse, region)
     try:
-        print(write_forms(warehouse, year, units, out or Path("reports", str(year)), shape))
+        out = out or Path("reports", region, str(year))
+        print(write_forms(folders.warehouse, year, units, out, shape))
     except CannotReport as error:
         return _told(str(error))
     return PUBLISHED
@@ -585,21 +801,24 @@ def report(year: int, units: tuple[str, ...], out: Path | None, shape: str, ware
     metavar="ID",
     help="A run in audit.runs.  [default: the current run of every published year]",
 )
+@_region
 @_landing
 @_warehouse
-def verify(run_id: str | None, landing: Path, warehouse: Path) -> int:
+def verify(run_id: str | None, region: str | None, landing: Path, warehouse: Path) -> int:
     """Build what is published again and say what differs.
 
     It prints same and exits with 0, or prints each difference and exits with 1.
     """
     _tell_progress()
-    heads = chain.heads_file()
+    region, folders = _of_warehouse(warehouse, region, landing)
+    with names.told_of(region):
+        heads = chain.heads_file()
     _tell_nobody()
     from orchestration.verify import NotPublished, differences
 
-    _years(landing)
+    _years(folders.landing)
     try:
-        lines = differences(landing, warehouse, run_id, heads)
+        lines = differences(folders.landing, folders.warehouse, run_id, heads)
     except NotPublished as error:
         return _told(str(error))
     print("\n".join(lines) if lines else "same")
@@ -609,6 +828,84 @@ def verify(run_id: str | None, landing: Path, warehouse: Path) -> int:
 def _told(message: str, status: int = WRONG_USAGE) -> int:
     print(f"jixiao: {message}", file=sys.stderr)
     return status
+
+
+def _targets(
+    root: Folders, wanted: tuple[str, ...], years: tuple[int, ...]
+) -> tuple[list[_Target], list[str]]:
+    """What is to be loaded of each region, and why others cannot be, a line for each."""
+    own = _years(root.landing)
+    found = names.delivered(root.landing)
+    if not (wanted or found.names or found.refused):
+        return [_Target(OWN, root, _of_landing(root.landing, years))], []
+    known = (*([OWN] if own else []), *found.names)
+    chosen = []
+    for name in wanted:
+        region = names.named(known, name)
+        if region is None:
+            listed = _listed(known) or "none"
+            raise WrongSurroundings(
+                *[line for line in found.refused if line.startswith(f"{root.landing / name}: ")]
+                or [f"{root.landing}: no region {name}; it has {listed}"]
+            )
+        chosen.append(region)
+    of_years = {
+        region: _years(root.of(region).landing) for region in dict.fromkeys(chosen or known)
+    }
+    targets = []
+    for region, there in of_years.items():
+        # Of all regions one may deliver later than another.
+        if wanted or not years or not set(there).isdisjoint(years):
+            some = years if wanted else tuple(set(years) & set(there))
+            folders = root.of(region)
+            targets.append(_Target(region, folders, _of_landing(folders.landing, some)))
+        else:
+            listed = ", ".join(map(str, there))
+            logging.getLogger("jixiao").info("%s passed over: it has %s", region, listed)
+    if absent := sorted(set(years).difference(*of_years.values())):
+        raise WrongSurroundings(
+            f"{root.landing}: no region has {', '.join(map(str, absent))}; correct --year"
+        )
+    return targets, [] if wanted else list(found.refused)
+
+
+def _of_warehouse(
+    warehouse: Path, region: str | None, landing: Path = Path()
+) -> tuple[str, Folders]:
+    """The region whose warehouse is read, and its folders."""
+    root = Folders(landing, warehouse)
+    region = _which(root, region)
+    return region, root.of(region)
+
+
+def _which(root: Folders, wanted: str | None, *, with_previews: bool = False) -> str:
+    """The region that a command is about: the one that is said, or the only one that there is."""
+    # Whoever may read that one need not be let into the others.
+    if wanted and not names.fault(wanted) and os.path.lexists(root.of(wanted).published):
+        return wanted
+    published = names.built(root.warehouse, with_previews=with_previews)
+    has_own = os.path.lexists(root.published)
+    known = (*published, *([OWN] if has_own or not published else []))
+    if wanted is None:
+        if len(known) == 1:
+            return known[0]
+        raise WrongSurroundings(
+            f"{root.warehouse}: it has several regions; say which by --region: {_listed(known)}"
+        )
+    region = names.named(known, wanted)
+    if region is None:
+        raise WrongSurroundings(
+            f"{root.warehouse}: no region {wanted} is published; it has {_listed(published)}"
+            if published
+            else f"{root.warehouse}: no region is published; leave --region out"
+        )
+    return region
+
+
+def _listed(regions: Iterable[str]) -> str:
+    found = list(regions)
+    more = len(found) - SHOWN_REGIONS
+    return ", ".join(found[:SHOWN_REGIONS]) + (f" and {more} more" if more > 0 else "")
 
 
 def _of_landing(landing: Path, wanted: tuple[int, ...]) -> list[int]:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,19 +14,26 @@ from dagster_dbt.core.dbt_cli_event import DbtCoreCliEventMessage
 
 from expectations.rules import STAGES, Rule, rules
 from orchestration import automation, dbt
-from orchestration.automation import PUBLISHED
-from orchestration.faults import Refused
+from orchestration.alerts import topics
+from orchestration.alerts.tell import tell
+from orchestration.automation import PUBLISHED, REGION, YEAR
+from orchestration.faults import Refused, WrongSurroundings
 from orchestration.graph import steps
 from orchestration.graph.build import FIRST_YEAR, JOB, Build, Launched, Settings
 from orchestration.landing.contract import landing_contract
 from orchestration.lineage.columns import column_metadata
-from orchestration.project import CONTRACT_FILE, PROJECT_DIR, Folders
+from orchestration.project import CONTRACT_FILE, OWN, PROJECT_DIR, Folders
 from orchestration.publication import folder as warehouse
 from orchestration.publication import summary
+from orchestration.regions import catalogue, names
 
 # The open year and the next have partitions too: bureaus deliver before a year is over.
 YEARS = dg.TimeWindowPartitionsDefinition(
     start=str(FIRST_YEAR), fmt="%Y", cron_schedule="0 0 1 1 *", end_offset=2
+)
+# The regions are told to Dagster when they are found, so that one may come while it runs.
+YEARS_OF_REGIONS = dg.MultiPartitionsDefinition(
+    {YEAR: YEARS, REGION: dg.DynamicPartitionsDefinition(name=REGION)}
 )
 EVALUATIONS = dg.AssetKey(["marts", "fct_evaluations"])
 COMPLETE = "evaluations_complete"
@@ -123,13 +130,13 @@ def _published(
     )
 
 
-def _check_specs() -> list[dg.AssetCheckSpec]:
+def _check_specs(partitions: dg.PartitionsDefinition[Any]) -> list[dg.AssetCheckSpec]:
     """The data rules, and whether every evaluation came to a score."""
     complete = dg.AssetCheckSpec(
         COMPLETE,
         asset=EVALUATIONS,
         description="no evaluation is blocked or incomplete; where one is, --strict exits with 3",
-        partitions_def=YEARS,
+        partitions_def=partitions,
     )
     return [
         complete,
@@ -139,7 +146,7 @@ def _check_specs() -> list[dg.AssetCheckSpec]:
                 asset=rule.asset.split("/"),
                 description=rule.holds,
                 blocking=stage == "marts",
-                partitions_def=YEARS,
+                partitions_def=partitions,
             )
             for stage in STAGES
             for rule in rules(stage)
@@ -164,7 +171,9 @@ class _Models(DagsterDbtTranslator):
         return spec.merge_attributes(metadata=_source(path), owners=[ENGINEERS])
 
 
-def _fiscal_year(settings: Settings) -> dg.AssetsDefinition:
+def _fiscal_year(
+    settings: Settings, partitions: dg.PartitionsDefinition[Any]
+) -> dg.AssetsDefinition:
     models, tests = build_dbt_specs(
         manifest=dbt.parsed()[1], translator=_Models(), select="fqn:*", exclude="",
         selector="", io_manager_key=None, project=None,
@@ -194,20 +203,27 @@ def _fiscal_year(settings: Settings) -> dg.AssetsDefinition:
     @dg.multi_asset(
         name="fiscal_year",
         specs=[*tables, *models, published],
-        check_specs=[*tests, *_check_specs()],
-        partitions_def=YEARS,
+        check_specs=[*tests, *_check_specs(partitions)],
+        partitions_def=partitions,
         # A run builds one year, whoever launches it.
         backfill_policy=dg.BackfillPolicy.multi_run(max_partitions_per_run=1),
         can_subset=False,
     )
     def fiscal_year(context: dg.AssetExecutionContext) -> Iterator[Any]:
         """A year's files loaded, checked, scored and published, all by the same run."""
-        build = Build(_launched(context.run, settings), int(context.partition_key), settings)
+        region, year = _built(context.partition_key)
         events: list[Any] = []
         try:
-            with _heard(context.log), build.held():
-                for result in steps.steps(build):
-                    events += _told(context, build, result)
+            with _heard(context.log), names.told_of(region):
+                root = Folders(settings.landing, settings.warehouse)
+                of = names.prepare(root, region)
+                where = replace(settings, landing=of.landing, warehouse=of.warehouse)
+                build = Build(_launched(context.run, settings), year, where)
+                with build.held():
+                    for result in steps.steps(build):
+                        events += _told(context, build, result)
+            if region != OWN and settings.command is None:
+                _show_as_one(root)
         except Exception as error:
             # What was found keeps its place; what is thrown away is no materialization.
             yield from (event for event in events if isinstance(event, dg.AssetCheckResult))
@@ -219,6 +235,24 @@ def _fiscal_year(settings: Settings) -> dg.AssetsDefinition:
         yield from sorted(events, key=lambda event: isinstance(event, dg.AssetCheckResult))
 
     return fiscal_year
+
+
+def _built(partition_key: str) -> tuple[str, int]:
+    """The region and the year that a partition is of."""
+    if isinstance(partition_key, dg.MultiPartitionKey):
+        of = partition_key.keys_by_dimension
+        return of[REGION], int(of[YEAR])
+    return OWN, int(partition_key)
+
+
+def _show_as_one(root: Folders) -> None:
+    """Let the catalogue show what a region has published; where it cannot, the region has."""
+    why = ""
+    try:
+        catalogue.write(root.warehouse)
+    except WrongSurroundings as wrong:
+        why = str(wrong)
+    tell(root.warehouse, [topics.not_shown(why)])
 
 
 def _launched(run: dg.DagsterRun, settings: Settings) -> Launched:
@@ -278,8 +312,12 @@ def build_definitions(
         command: The command that launches its runs, as the ledger has it; none where Dagster does.
     """
     landing, root = Path(landing_dir).absolute(), Path(warehouse_dir).absolute()
-    fiscal_year = _fiscal_year(Settings(landing=landing, warehouse=root, command=command))
-    is_fresh = automation.up_to_date(root)
+    has_regions = automation.has_regions(Folders(landing, root))
+    fiscal_year = _fiscal_year(
+        Settings(landing=landing, warehouse=root, command=command),
+        YEARS_OF_REGIONS if has_regions else YEARS,
+    )
+    is_fresh = automation.up_to_date(landing, root)
     job = dg.define_asset_job(
         JOB,
         # Whether it is up to date is seen afterwards.

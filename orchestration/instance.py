@@ -1,18 +1,23 @@
 """Prepares DAGSTER_HOME, the folder of the Dagster that shows runs: its settings, written whole.
 
 Its records are SQLite files in that folder, or in the PostgreSQL database that
-JIXIAO_DAGSTER_DATABASE names. The settings name the variable, never what it holds: a password.
+JIXIAO_DAGSTER_DATABASE names. The settings name the variable, never what it holds: a password. What
+JIXIAO_DAGSTER_SETTINGS names goes before what is said here, such as where runs are launched.
 """
 
 import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from orchestration.faults import WrongSurroundings, in_a_line
 from orchestration.project import PROJECT_DIR
 
 DATABASE = "JIXIAO_DAGSTER_DATABASE"
+MORE = "JIXIAO_DAGSTER_SETTINGS"
 SETTINGS = PROJECT_DIR / "orchestration" / "dagster.yaml"
 IN_POSTGRES = f"""storage:
   postgres:
@@ -28,7 +33,7 @@ def prepare() -> Path:
         The folder.
 
     Raises:
-        WrongSurroundings: It cannot be written, or the database cannot be used.
+        WrongSurroundings: It cannot be written, or the database or more settings cannot be used.
     """
     home = Path(os.environ.get("DAGSTER_HOME") or "")
     if not home.is_absolute():
@@ -37,6 +42,8 @@ def prepare() -> Path:
             "/var/lib/jixiao/dagster"
         )
     text = SETTINGS.read_text("utf-8")
+    if path := os.environ.get(MORE):
+        text = yaml.safe_dump(yaml.safe_load(text) | _more(Path(path)), sort_keys=False)
     if url := os.environ.get(DATABASE):
         _require_usable(url)
         text += IN_POSTGRES
@@ -50,6 +57,23 @@ def prepare() -> Path:
             f"{in_a_line(error)}; make DAGSTER_HOME a folder that this user may write"
         ) from None
     return home
+
+
+def _more(path: Path) -> dict[str, Any]:
+    """The settings of whoever operates it, each in the place of ours as a whole."""
+    wrong = f"{path}: no settings of Dagster"
+    try:
+        found = yaml.safe_load(path.read_text("utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        raise WrongSurroundings(
+            f"{wrong} ({in_a_line(error)}); correct {MORE}, or unset it"
+        ) from None
+    if not isinstance(found, dict) or "storage" in found:
+        raise WrongSurroundings(
+            f"{wrong}: expected a mapping without storage, which {DATABASE} sets; correct it, or "
+            f"unset {MORE}"
+        )
+    return found
 
 
 def _require_usable(url: str) -> None:

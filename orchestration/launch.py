@@ -7,11 +7,12 @@ from typing import Any
 import dagster as dg
 
 from orchestration import seeds
+from orchestration.automation import REGION, YEAR, register
 from orchestration.definitions import build_definitions
 from orchestration.faults import WrongSurroundings, in_a_line, keep_details
 from orchestration.graph.build import JOB
 from orchestration.graph.run import faulty_seeds, no_fiscal_year
-from orchestration.project import dagster_home
+from orchestration.project import Folders, dagster_home
 
 QUIET = {"loggers": {"console": {"config": {"log_level": "CRITICAL"}}}}
 
@@ -21,6 +22,7 @@ def launch(
     warehouse: Path,
     years: list[int],
     command: str = "jixiao run",
+    region: str | None = None,
 ) -> dict[int, list[str]]:
     """Build and publish fiscal years one after the other; one that is refused leaves the others.
 
@@ -29,6 +31,7 @@ def launch(
         warehouse: The warehouse folder.
         years: The fiscal years.
         command: What launches them, as the ledger has it.
+        region: Which region of the two folders, where there are regions.
 
     Returns:
         For each year the reasons why it was refused, one line each; none where it was published.
@@ -38,19 +41,29 @@ def launch(
     definitions = build_definitions(str(landing), str(warehouse), command=command)
     job = definitions.resolve_job_def(JOB)
     outcomes: dict[int, list[str]] = {}
+    if region is not None:
+        warehouse = Folders(landing, warehouse).of(region).warehouse
     with _instance() as instance:
+        if region is not None:
+            register(instance, [region])
         for year in years:
             if reasons := no_fiscal_year(year):
                 outcomes[year] = reasons
                 continue
             result = job.execute_in_process(
-                partition_key=str(year),
+                partition_key=_key(year, region),
                 run_config=QUIET,
                 instance=instance,
                 raise_on_error=False,
             )
             outcomes[year] = _reasons(year, warehouse, result)
     return outcomes
+
+
+def _key(year: int, region: str | None) -> str:
+    if region is None:
+        return str(year)
+    return dg.MultiPartitionKey({YEAR: str(year), REGION: region})
 
 
 def _instance() -> AbstractContextManager[dg.DagsterInstance]:

@@ -16,6 +16,9 @@ SEEDS_DIR = PROJECT_DIR / "seeds"
 EXAMPLE_DIR = PROJECT_DIR / "data" / "landing"
 # What a build writes to, in a folder of its own. Parsed models and views hold the name.
 BUILD_FILE = "warehouse.duckdb"
+# Where a warehouse has the warehouses of its regions, and what stands for no region: the landing
+# folder's own years. No region's folder can have that name.
+REGIONS, OWN = "regions", "."
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,11 @@ class Folders:
     landing: Path
     warehouse: Path
 
+    @property
+    def published(self) -> Path:
+        """The link to the current publication."""
+        return self.warehouse / "published"
+
     @classmethod
     def from_environment(cls) -> "Folders":
         """As JIXIAO_LANDING and JIXIAO_WAREHOUSE say, else of the project.
@@ -43,6 +51,17 @@ class Folders:
             landing=Path(os.environ.get("JIXIAO_LANDING") or default),
             warehouse=Path(os.environ.get("JIXIAO_WAREHOUSE") or PROJECT_DIR / "warehouse"),
         )
+
+    def of(self, region: str) -> "Folders":
+        """The folders of a region, which are a landing folder and a warehouse like any other.
+
+        Args:
+            region: Its name; `.` for what is of no region.
+        """
+        if region == OWN:
+            return self
+        # Any engine reads the name as a partition's.
+        return Folders(self.landing / region, self.warehouse / REGIONS / f"region={region}")
 
 
 def target_dir() -> Path:

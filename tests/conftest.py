@@ -83,6 +83,8 @@ BUILDING = {
     "invented",
     "troubled",
     "with_gaps",
+    "two_regions",
+    "cities",
 }
 _may_build = False
 

@@ -157,7 +157,7 @@ def test_the_freshness_of_what_is_published_is_a_check(
     assert not stale.passed
     (told,) = (message for message in caplog.messages if "不再是最新" in message)
     assert "jixiao run --year 2023 brings it up to date" in told
-    check = automation.up_to_date(published.warehouse)
+    check = automation.up_to_date(LANDING, published.warehouse)
     assert not check().passed
 
 

@@ -187,6 +187,62 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
+def test_more_settings_go_before_ours(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As those that are shipped for a container a run."""
+    monkeypatch.setenv(instance.MORE, str(DEPLOY / "dagster-docker.yaml"))
+    instance.prepare()
+    ours = yaml.safe_load(instance.SETTINGS.read_text("utf-8"))
+    more = yaml.safe_load((DEPLOY / "dagster-docker.yaml").read_text("utf-8"))
+    written = yaml.safe_load((home / "dagster.yaml").read_text("utf-8"))
+    assert written == ours | more
+    assert more["run_launcher"] and "run_retries" not in more
+    # One run for a region at a time, however many there are.
+    limits = "tag_concurrency_limits"
+    assert more["concurrency"]["runs"][limits] == ours["concurrency"]["runs"][limits]
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        (None, "No such file or directory"),
+        ("a: [", "no settings of Dagster"),
+        ("- a", "expected a mapping"),
+        ("storage: {sqlite: {}}", "without storage"),
+    ],
+)
+def test_settings_that_are_none_are_told(
+    text: str | None, why: str, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "more.yaml"
+    if text is not None:
+        path.write_text(text)
+    monkeypatch.setenv(instance.MORE, str(path))
+    with pytest.raises(WrongSurroundings) as wrong:
+        instance.prepare()
+    assert why in str(wrong.value) and "\n" not in str(wrong.value)
+    assert not (home / "dagster.yaml").exists()
+
+
+def test_a_container_for_each_run_has_the_folders_of_the_services() -> None:
+    compose = yaml.safe_load((DEPLOY / "compose.yaml").read_text("utf-8"))
+    overlay = yaml.safe_load((DEPLOY / "compose.regions.yaml").read_text("utf-8"))
+    assert set(overlay["services"]) == {"daemon", "webserver"} <= set(compose["services"])
+    for service in overlay["services"].values():
+        path = service["environment"][instance.MORE].removeprefix(f"{INSTALLED}/")
+        assert (PROJECT_DIR / path).is_file()
+    settings = yaml.safe_load((DEPLOY / "dagster-docker.yaml").read_text("utf-8"))
+    of_run = settings["run_launcher"]["config"]
+    assert of_run["image"] == compose["services"]["daemon"]["image"]
+    inside = {
+        volume.removesuffix(":ro").split(":")[1] for volume in of_run["container_kwargs"]["volumes"]
+    }
+    values = yaml.safe_load((DEPLOY / "kubernetes.yaml").read_text("utf-8"))
+    launcher = values["runLauncher"]["config"]["k8sRunLauncher"]
+    assert {mount["mountPath"] for mount in launcher["volumeMounts"]} == inside
+    folders = {v for v in environment().values() if v.startswith("/")}
+    assert inside == folders - {environment()["DAGSTER_HOME"]}
+
+
 @dg.op
 def nothing() -> None:
     """Does nothing."""
@@ -424,5 +480,8 @@ def test_the_page_names_its_sections_and_every_kind_of_alert() -> None:
     assert set(sections) <= set(listed)
     from orchestration.alerts import topics
 
-    for kind in (topics.REFUSED, topics.INCOMPLETE, topics.OUT_OF_DATE, topics.MISSING):
+    for kind in (
+        *(topics.REFUSED, topics.INCOMPLETE, topics.OUT_OF_DATE, topics.MISSING),
+        *(topics.NOT_FETCHED, topics.NO_REGION, topics.NOT_SHOWN),
+    ):
         assert f"| `{kind}` |" in PAGE

@@ -9,7 +9,7 @@ from orchestration import duck, ledger
 from orchestration.alerts.tell import Topic
 
 REFUSED, INCOMPLETE, OUT_OF_DATE, MISSING = "refused", "incomplete", "out_of_date", "missing"
-NOT_FETCHED = "not_fetched"
+NOT_FETCHED, NO_REGION, NOT_SHOWN = "not_fetched", "no_region", "not_shown"
 # Why evaluations are blocked or incomplete, and what keeps a department from having any.
 GAPS = """
     with exempt as (
@@ -114,6 +114,24 @@ def missing(year: int, line: str) -> Topic:
         line: What is to be done.
     """
     return Topic(MISSING, year, f"jixiao {year} 应当公布而没有公布：", (line,))
+
+
+def no_region(lines: Iterable[str]) -> Topic:
+    """Which folders of the landing folder cannot be regions, though they hold years.
+
+    Args:
+        lines: A line for each; none where all can be.
+    """
+    return Topic(NO_REGION, None, "jixiao 有文件夹不能作为地区：", tuple(lines))
+
+
+def not_shown(line: str = "") -> Topic:
+    """Why the catalogue does not show what a region has published.
+
+    Args:
+        line: What is to be done; empty where it shows it.
+    """
+    return Topic(NOT_SHOWN, None, "jixiao 地区已公布，但未列入地区目录：", (line,) if line else ())
 
 
 def not_fetched(year: int | None, lines: Iterable[str]) -> Topic:

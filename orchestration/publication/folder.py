@@ -183,7 +183,7 @@ class Warehouse:
         self._prune(state.stem if state else None)
         shutil.rmtree(self.build_dir, ignore_errors=True)
         self.build_dir.mkdir()
-        self._share(self.build_dir, among=BUILDERS)
+        self.share(self.build_dir, among=BUILDERS)
         if state:
             shutil.copyfile(state, self.build_file)
             chain.require_state(self.root, state.stem, self.build_file)
@@ -229,7 +229,7 @@ class Warehouse:
         folder = self.root / "previews" / (self.current or FIRST)
         folder.mkdir(parents=True, exist_ok=True)
         for path in (folder.parent, folder):
-            self._share(path, among=BUILDERS)
+            self.share(path, among=BUILDERS)
         # The latest of a year is the one that can be meant.
         for older in folder.glob(f"{year}-*"):
             older.unlink()
@@ -310,11 +310,11 @@ class Warehouse:
         """
         name, states = folder.name, self.root / "states"
         states.mkdir(exist_ok=True)
-        self._share(states, among=BUILDERS)
+        self.share(states, among=BUILDERS)
         self.build_file.replace(self.state(name))
         chain.seal(self.root, name, run_id, self.current, restores)
         for path in [*folder.rglob("*"), folder, folder.parent]:
-            self._share(path)
+            self.share(path)
             _sync(path)
         _sync(self.state(name))
         link = self.root / f".published-{name}"
@@ -337,10 +337,10 @@ class Warehouse:
 
     def _record(self, name: str) -> None:
         if kept := chain.record(self.root, name):
-            self._share(kept.parent)
-            self._share(kept)
+            self.share(kept.parent)
+            self.share(kept)
 
-    def _share(self, path: Path, *, among: int = EVERYBODY) -> None:
+    def share(self, path: Path, *, among: int = EVERYBODY) -> None:
         """Let those read a folder or file that may read the warehouse's folder, umask or not.
 
         Args:
