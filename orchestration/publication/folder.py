@@ -167,8 +167,8 @@ class Warehouse:
         self._prune(self.current)
         free = shutil.disk_usage(self.root).free
         return WrongSurroundings(
-            f"{self.root}: No space left on device: {free / 1e6:,.0f} MB are free without the build, "
-            f"and it needs more; make room, or choose another folder with --warehouse or "
+            f"{self.root}: No space left on device: {free / 1e6:,.0f} MB are free without the "
+            "build, and it needs more; make room, or choose another folder with --warehouse or "
             "JIXIAO_WAREHOUSE, then run the year again. What was published stays"
         )
 
