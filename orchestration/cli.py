@@ -9,9 +9,9 @@ import sys
 import time
 import traceback
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -20,10 +20,11 @@ import click
 
 from orchestration import settings, terminal
 from orchestration.faults import WrongSurroundings, in_a_line, keep_details
-from orchestration.landing.files import is_year, landing_years
+from orchestration.landing.files import is_year
 from orchestration.project import OWN, Folders, dagster_home
 from orchestration.publication import chain
-from orchestration.regions import names
+from orchestration.regions import names, targets
+from orchestration.regions.targets import Target
 
 PUBLISHED, REFUSED, WRONG_USAGE, WITH_GAPS = 0, 1, 2, 3
 SAME, DIFFERENT = 0, 1
@@ -33,7 +34,6 @@ WAREHOUSE = f"{__name__}.warehouse"
 STARTED = time.monotonic()
 # The gravest of several statuses is told.
 GRAVITY = (PUBLISHED, WITH_GAPS, REFUSED, WRONG_USAGE)
-SHOWN_REGIONS = 40
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -147,25 +147,6 @@ def jixiao() -> None:
     """部门整体绩效评价: scores government departments from raw tables."""
 
 
-@dataclass(frozen=True)
-class _Target:
-    """What is to be loaded of a region.
-
-    Attributes:
-        region: The region; `.` for the landing folder's own years.
-        folders: Its folders.
-        years: The fiscal years.
-    """
-
-    region: str
-    folders: Folders
-    years: list[int]
-
-    def line(self, reason: str) -> str:
-        """What is told, with the region that it is of."""
-        return reason if self.region == OWN else f"{self.region} {reason}"
-
-
 @jixiao.command()
 @_years_to_load
 @_regions
@@ -194,11 +175,11 @@ def run(
     """
     _tell_progress()
     root = Folders(landing, warehouse)
-    targets, refused = _targets(root, regions, years)
+    wanted, refused = targets.to_load(root, regions, years)
     if preview:
-        return _preview(_only(targets, refused, root), strict)
+        return _preview(_only(wanted, refused, root), strict)
     statuses: list[int] = []
-    for number, target in enumerate(targets):
+    for number, target in enumerate(wanted):
         started = time.monotonic() if number else STARTED
         with _of_region(target, statuses):
             folders = names.prepare(root, target.region)
@@ -209,7 +190,7 @@ def run(
         if target.region != OWN:
             statuses.append(_show_as_one(root))
     if not regions:
-        there = {target.region for target in targets}
+        there = {target.region for target in wanted}
         for region in names.built(warehouse):
             if region not in there and not root.of(region).landing.is_dir():
                 print(f"{region} stays published; {landing} has no such region")
@@ -217,7 +198,7 @@ def run(
     return _gravest(statuses)
 
 
-def _run(target: _Target, root: Folders, strict: bool, started: float, is_first: bool) -> int:
+def _run(target: Target, root: Folders, strict: bool, started: float, is_first: bool) -> int:
     """Build and publish the years of a region."""
     from orchestration.publication.folder import Warehouse
 
@@ -261,7 +242,7 @@ def _run(target: _Target, root: Folders, strict: bool, started: float, is_first:
 
 
 @contextmanager
-def _of_region(target: _Target, statuses: list[int]) -> Iterator[None]:
+def _of_region(target: Target, statuses: list[int]) -> Iterator[None]:
     """Have what goes wrong with a region leave the others; its status is noted, and a line told."""
     try:
         with names.told_of(target.region):
@@ -273,7 +254,7 @@ def _of_region(target: _Target, statuses: list[int]) -> Iterator[None]:
         statuses.append(_told(target.line(f"{in_a_line(error)} ({details})")))
 
 
-def _head(target: _Target) -> None:
+def _head(target: Target) -> None:
     """Head what is printed of a region."""
     if target.region != OWN:
         print(f"region {target.region}", flush=True)
@@ -304,7 +285,7 @@ def _show_as_one(root: Folders) -> int:
     return PUBLISHED
 
 
-def _alert(target: _Target, outcomes: dict[int, list[str]]) -> None:
+def _alert(target: Target, outcomes: dict[int, list[str]]) -> None:
     """Tell the webhook what is left to do; whoever reads the output has just been told."""
     from orchestration.alerts import topics, webhook
     from orchestration.alerts.tell import Topic, tell
@@ -344,19 +325,19 @@ def _require_writable() -> None:
             ) from None
 
 
-def _only(targets: list[_Target], refused: list[str], root: Folders) -> _Target:
+def _only(wanted: list[Target], refused: list[str], root: Folders) -> Target:
     """The only region that there is to preview."""
     if refused:
         raise WrongSurroundings(refused[0])
-    if len(targets) != 1:
+    if len(wanted) != 1:
+        there = targets.listed(target.region for target in wanted)
         raise WrongSurroundings(
-            f"--preview is of one region; {root.landing} has {_listed(t.region for t in targets)}: "
-            "say which by --region"
+            f"--preview is of one region; {root.landing} has {there}: say which by --region"
         )
-    return replace(targets[0], folders=names.prepare(root, targets[0].region))
+    return replace(wanted[0], folders=names.prepare(root, wanted[0].region))
 
 
-def _preview(target: _Target, strict: bool) -> int:
+def _preview(target: Target, strict: bool) -> int:
     """Build a year without publishing it, and print what would change."""
     landing, warehouse, years = target.folders.landing, target.folders.warehouse, target.years
     if len(years) != 1:
@@ -413,7 +394,7 @@ def publish(run_id: str, region: str | None, warehouse: Path) -> int:
     from orchestration.publication.folder import Warehouse
 
     root = Folders(Path(), warehouse)
-    region = _which(root, region, with_previews=True)
+    region = targets.which(root, region, with_previews=True)
     of = Warehouse(root.of(region).warehouse)
     try:
         with names.told_of(region):
@@ -442,7 +423,7 @@ def rollback(region: str | None, warehouse: Path) -> int:
     from orchestration.publication.rollback import roll_back
 
     root = Folders(Path(), warehouse)
-    region = _which(root, region)
+    region = targets.which(root, region)
     of = Warehouse(root.of(region).warehouse.resolve())
     with names.told_of(region), of.building(say=logging.getLogger("jixiao").info):
         restored = roll_back(of, user(), "jixiao rollback")
@@ -470,13 +451,13 @@ def check(
     Nothing is built or published. It exits with 1 where run would refuse a year.
     """
     _tell_progress()
-    targets, refused = _targets(Folders(landing, warehouse), regions, years)
+    wanted, refused = targets.to_load(Folders(landing, warehouse), regions, years)
     _tell_nobody()
     from orchestration.check import check_seeds, check_year, would_have_gaps
 
     statuses: list[int] = []
     readable = []
-    for target in targets:
+    for target in wanted:
         with _of_region(target, statuses):
             _head(target)
             of_years = {year: check_year(target.folders.landing, year) for year in target.years}
@@ -516,7 +497,7 @@ def fetch(years: tuple[int, ...], regions: tuple[str, ...], landing: Path) -> in
     refused, with 2 where one cannot be reached.
     """
     _tell_progress()
-    _years(landing)
+    targets.years_of(landing)
     root = Folders(landing, Path())
     refused: list[str] = []
     if not regions:
@@ -526,11 +507,11 @@ def fetch(years: tuple[int, ...], regions: tuple[str, ...], landing: Path) -> in
     if len(regions) > 1 and os.environ.get("JIXIAO_SOURCES"):
         raise WrongSurroundings(
             "JIXIAO_SOURCES names the sources of one region; say which by --region, or unset it "
-            f"and put a sources.yml into each of {_listed(regions)}"
+            f"and put a sources.yml into each of {targets.listed(regions)}"
         )
     statuses: list[int] = []
     for region in regions:
-        target = _Target(region, root.of(region), [])
+        target = Target(region, root.of(region), [])
         with _of_region(target, statuses):
             statuses.append(_fetch(target, years))
     statuses += [_refused(line) for line in refused]
@@ -550,7 +531,7 @@ def _with_sources(landing: Path) -> tuple[tuple[str, ...], list[str]]:
     return (*own, *of_regions) or (OWN,), list(found.refused)
 
 
-def _fetch(target: _Target, years: tuple[int, ...]) -> int:
+def _fetch(target: Target, years: tuple[int, ...]) -> int:
     from orchestration.sources import config
     from orchestration.sources.fetch import fetch as fetched
 
@@ -641,7 +622,7 @@ def explain(
     from orchestration.explain.evaluation import CannotExplain
     from orchestration.explain.evaluation import explain as explained
 
-    _, folders = _of_warehouse(warehouse, region)
+    _, folders = targets.published(warehouse, region)
     try:
         evaluation = explained(folders.warehouse, unit, indicator, year, rubric)
     except CannotExplain as error:
@@ -731,7 +712,7 @@ def what_if(
     from orchestration.explain.evaluation import CannotExplain
     from orchestration.faults import Refused
 
-    _, folders = _of_warehouse(warehouse, region)
+    _, folders = targets.published(warehouse, region)
     try:
         found = what_if_.compare(folders.warehouse, rubric, units, year)
     except CannotExplain as error:
@@ -785,7 +766,7 @@ def report(
     from orchestration.report.read import CannotReport
     from orchestration.report.write import write_forms
 
-    region, folders = _of_warehouse(warehouse, region)
+    region, folders = targets.published(warehouse, region)
     try:
         out = out or Path("reports", region, str(year))
         print(write_forms(folders.warehouse, year, units, out, shape))
@@ -810,13 +791,13 @@ def verify(run_id: str | None, region: str | None, landing: Path, warehouse: Pat
     It prints same and exits with 0, or prints each difference and exits with 1.
     """
     _tell_progress()
-    region, folders = _of_warehouse(warehouse, region, landing)
+    region, folders = targets.published(warehouse, region, landing)
     with names.told_of(region):
         heads = chain.heads_file()
     _tell_nobody()
     from orchestration.verify import NotPublished, differences
 
-    _years(folders.landing)
+    targets.years_of(folders.landing)
     try:
         lines = differences(folders.landing, folders.warehouse, run_id, heads)
     except NotPublished as error:
@@ -828,115 +809,6 @@ def verify(run_id: str | None, region: str | None, landing: Path, warehouse: Pat
 def _told(message: str, status: int = WRONG_USAGE) -> int:
     print(f"jixiao: {message}", file=sys.stderr)
     return status
-
-
-def _targets(
-    root: Folders, wanted: tuple[str, ...], years: tuple[int, ...]
-) -> tuple[list[_Target], list[str]]:
-    """What is to be loaded of each region, and why others cannot be, a line for each."""
-    own = _years(root.landing)
-    found = names.delivered(root.landing)
-    if not (wanted or found.names or found.refused):
-        return [_Target(OWN, root, _of_landing(root.landing, years))], []
-    known = (*([OWN] if own else []), *found.names)
-    chosen = []
-    for name in wanted:
-        region = names.named(known, name)
-        if region is None:
-            listed = _listed(known) or "none"
-            raise WrongSurroundings(
-                *[line for line in found.refused if line.startswith(f"{root.landing / name}: ")]
-                or [f"{root.landing}: no region {name}; it has {listed}"]
-            )
-        chosen.append(region)
-    of_years = {
-        region: _years(root.of(region).landing) for region in dict.fromkeys(chosen or known)
-    }
-    targets = []
-    for region, there in of_years.items():
-        # Of all regions one may deliver later than another.
-        if wanted or not years or not set(there).isdisjoint(years):
-            some = years if wanted else tuple(set(years) & set(there))
-            folders = root.of(region)
-            targets.append(_Target(region, folders, _of_landing(folders.landing, some)))
-        else:
-            listed = ", ".join(map(str, there))
-            logging.getLogger("jixiao").info("%s passed over: it has %s", region, listed)
-    if absent := sorted(set(years).difference(*of_years.values())):
-        raise WrongSurroundings(
-            f"{root.landing}: no region has {', '.join(map(str, absent))}; correct --year"
-        )
-    return targets, [] if wanted else list(found.refused)
-
-
-def _of_warehouse(
-    warehouse: Path, region: str | None, landing: Path = Path()
-) -> tuple[str, Folders]:
-    """The region whose warehouse is read, and its folders."""
-    root = Folders(landing, warehouse)
-    region = _which(root, region)
-    return region, root.of(region)
-
-
-def _which(root: Folders, wanted: str | None, *, with_previews: bool = False) -> str:
-    """The region that a command is about: the one that is said, or the only one that there is."""
-    # Whoever may read that one need not be let into the others.
-    if wanted and not names.fault(wanted) and os.path.lexists(root.of(wanted).published):
-        return wanted
-    published = names.built(root.warehouse, with_previews=with_previews)
-    has_own = os.path.lexists(root.published)
-    known = (*published, *([OWN] if has_own or not published else []))
-    if wanted is None:
-        if len(known) == 1:
-            return known[0]
-        raise WrongSurroundings(
-            f"{root.warehouse}: it has several regions; say which by --region: {_listed(known)}"
-        )
-    region = names.named(known, wanted)
-    if region is None:
-        raise WrongSurroundings(
-            f"{root.warehouse}: no region {wanted} is published; it has {_listed(published)}"
-            if published
-            else f"{root.warehouse}: no region is published; leave --region out"
-        )
-    return region
-
-
-def _listed(regions: Iterable[str]) -> str:
-    found = list(regions)
-    more = len(found) - SHOWN_REGIONS
-    return ", ".join(found[:SHOWN_REGIONS]) + (f" and {more} more" if more > 0 else "")
-
-
-def _of_landing(landing: Path, wanted: tuple[int, ...]) -> list[int]:
-    """The fiscal years to load: those wanted, else every one that there is."""
-    found = _years(landing)
-    if not found:
-        raise WrongSurroundings(
-            f"{landing}: no fiscal years to load; expected folders such as 2023"
-        )
-    if absent := sorted(set(wanted) - set(found)):
-        raise WrongSurroundings(
-            f"no {', '.join(str(landing / str(year)) for year in absent)}; "
-            f"the landing folder has {', '.join(map(str, found))}"
-        )
-    return sorted(set(wanted or found))
-
-
-def _years(landing: Path) -> list[int]:
-    """The fiscal years of the landing folder, where it is one and can be read."""
-    try:
-        if not landing.is_dir():
-            what = "no folder" if landing.exists() else "no such folder"
-            raise WrongSurroundings(
-                f"{landing}: {what}; expected the landing folder, which --landing or "
-                "JIXIAO_LANDING sets"
-            )
-        return landing_years(landing)
-    except OSError as error:
-        raise WrongSurroundings(
-            f"{landing}: cannot be read ({error.strerror}); make it readable to this user"
-        ) from None
 
 
 def _tell_progress() -> None:
