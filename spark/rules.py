@@ -1,0 +1,720 @@
+"""The rules by which a compiled model, DuckDB's SQL, becomes Spark's.
+
+sqlglot translates what it knows, and passes on what it does not know without a word; some of what it
+translates means something else on Spark. So each kind of node and each function that a model has must
+stand here, as the same on both engines or with its rule, and whatever does not is refused.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import count
+
+import sqlglot
+from sqlglot import exp
+
+Rule = Callable[[exp.Expression], exp.Expression]
+Columns = Mapping[tuple[str, str], Sequence[str]]
+
+
+class Unknown(Exception):
+    """A construct of a model that no rule is known for.
+
+    Args:
+        model: The model.
+        what: The construct, why it is refused, what to do.
+    """
+
+    def __init__(self, model: str, what: str) -> None:
+        super().__init__(f"{model}: {what}")
+
+
+class _Refused(Exception):
+    pass
+
+
+# Seen in models, and the same on both engines as sqlglot writes them.
+SAME: tuple[type[exp.Expression], ...] = (
+    *(exp.Select, exp.From, exp.Identifier, exp.Column, exp.TableAlias, exp.With, exp.CTE),
+    *(exp.Alias, exp.Literal, exp.Join, exp.If, exp.Case, exp.Null, exp.Boolean, exp.Paren),
+    *(exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered, exp.Distinct, exp.Subquery),
+    *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.Between, exp.And, exp.Or),
+    *(exp.Not, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Exists, exp.Values, exp.TryCast),
+    *(exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil),
+    *(exp.Greatest, exp.Least, exp.Coalesce, exp.Nullif, exp.DPipe, exp.Replace, exp.Length),
+    *(exp.Repeat, exp.Translate, exp.Left, exp.StartsWith, exp.EndsWith, exp.SplitPart),
+    *(exp.Split, exp.Year, exp.Quarter, exp.Month, exp.LastDay, exp.DateFromParts, exp.DateDiff, exp.Interval),
+    *(exp.Sum, exp.Count, exp.Star, exp.Min, exp.Max, exp.LogicalAnd, exp.LogicalOr, exp.Window, exp.Rank),
+    *(exp.DenseRank, exp.RowNumber, exp.FirstValue, exp.WindowSpec, exp.Array, exp.Lambda, exp.GroupConcat, exp.ArraySize),
+    *(exp.ArrayFilter, exp.Transform, exp.ArrayMax, exp.ArrayMin, exp.ArrayToString, exp.MapKeys),
+    *(exp.MapFromEntries, exp.Struct, exp.PropertyEQ, exp.Dot, exp.DataType, exp.DataTypeParam),
+    *(exp.Var, exp.Lag, exp.Lead, exp.Qualify),
+)
+# The same of the functions that sqlglot has no node for.
+SAME_FUNCTIONS = {"map_entries", "cardinality"}
+
+
+def to_spark(sql: str, model: str, columns: Columns) -> str:
+    """A compiled model as Spark runs it, under ANSI and the settings of the target `spark`.
+
+    Args:
+        sql: The model as dbt has compiled it, in DuckDB's SQL.
+        model: Its name, for what is told of it.
+        columns: The columns of each table and view that a model may read, by schema and name.
+
+    Returns:
+        Spark's SQL.
+
+    Raises:
+        Unknown: It has a construct that no rule is known for.
+    """
+    try:
+        if re.search(r"\blen\s*\(", sql):
+            raise _Refused(
+                "len(): Spark's length() is of texts alone; write array_length() of a list, "
+                "length() of a text"
+            )
+        tree = sqlglot.parse_one(sql, read="duckdb")
+        _write_columns_out(tree, columns)
+        # What is inside comes before what it is in, so that a rule finds its parts as they stay.
+        for node in [*tree.walk(bfs=False)][::-1]:
+            known = _known(node)
+            if known is not node:
+                node.replace(known)
+        return tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE, comments=False)
+    except (_Refused, sqlglot.errors.SqlglotError) as refused:
+        raise Unknown(model, " ".join(str(refused).split())) from None
+
+
+def _known(node: exp.Expression) -> exp.Expression:
+    """A node as its rule leaves it."""
+    if isinstance(node, exp.Anonymous):
+        name = node.name.lower()
+        if name in FUNCTIONS:
+            return FUNCTIONS[name](node)
+        if name not in SAME_FUNCTIONS:
+            raise _Refused(
+                f"{name}(): no rule is known for it; write it with functions that spark/rules.py "
+                "knows, or add its rule there"
+            )
+        return node
+    if type(node) in RULES:
+        return RULES[type(node)](node)
+    if type(node) not in SAME:
+        raise _Refused(
+            f"{type(node).__name__} ({_short(node)}): no rule is known for it; write it with what "
+            "spark/rules.py knows, or add its rule there"
+        )
+    return node
+
+
+def _short(node: exp.Expression) -> str:
+    text = node.sql("duckdb", comments=False)
+    return text if len(text) <= 60 else f"{text[:57]}…"
+
+
+def _call(name: str, *arguments: exp.Expression | None) -> exp.Anonymous:
+    """A call of a function of Spark's."""
+    return exp.Anonymous(this=name, expressions=[a for a in arguments if a is not None])
+
+
+def _number(value: int) -> exp.Literal:
+    return exp.Literal.number(value)
+
+
+def _table(node: exp.Expression) -> exp.Expression:
+    """A table is in a schema; Spark has one catalogue."""
+    node.set("catalog", None)
+    return node
+
+
+def _data_type(node: exp.Expression) -> exp.Expression:
+    """128 bits are 38 digits, and a sum or product that has more ends with an error on both."""
+    known = {
+        exp.DataType.Type.INT128: "decimal(38, 0)",
+    }
+    same = {"TEXT", "DECIMAL", "INT", "BIGINT", "DATE", "BOOLEAN", "ARRAY", "DOUBLE", "LIST"}
+    kind = node.this
+    if kind in known:
+        return exp.DataType.build(known[kind], dialect="spark")
+    if kind.name not in same:
+        raise _Refused(f"type {node.sql('duckdb')}: no rule is known for it; cast to another")
+    if kind.name == "DECIMAL" and not node.expressions:
+        raise _Refused("decimal without its digits: 18 and 3 of DuckDB, 10 and 0 of Spark")
+    return node
+
+
+# What is no decimal, so that nothing of it is rounded.
+WHOLE = (
+    *(exp.Boolean, exp.Null, exp.SplitPart, exp.Count, exp.Sum, exp.Round, exp.Predicate),
+    *(exp.Contains, exp.RegexpExtract),
+)
+
+
+def _cast(node: exp.Expression) -> exp.Expression:
+    """DuckDB rounds a decimal to a whole number, Spark cuts it; other casts are the same."""
+    if node.to.this not in (exp.DataType.Type.INT, exp.DataType.Type.BIGINT):
+        return node
+    value = node.this.unnest()
+    value = value.this if isinstance(value, exp.Filter) else value
+    if isinstance(value, WHOLE) or value.name in ("contains", "try_element_at"):
+        return node
+    if isinstance(value, exp.Column) and re.match("is_|has_", value.name):
+        return node
+    node.set("this", exp.Round(this=node.this, decimals=_number(0)))
+    return node
+
+
+def _int_div(node: exp.Expression) -> exp.Expression:
+    """Spark's `div` has 64 bits; its quotient of decimals is exact where it is whole."""
+    rest = exp.Mod(this=exp.paren(node.this.copy()), expression=exp.paren(node.expression.copy()))
+    whole = exp.Sub(this=exp.paren(node.this), expression=exp.paren(rest))
+    quotient = exp.Div(this=exp.paren(whole), expression=exp.paren(node.expression), typed=True)
+    return exp.cast(_divided(quotient), "decimal(38, 0)", dialect="spark")
+
+
+def _divided(quotient: exp.Div) -> exp.Expression:
+    quotient.set("safe", False)
+    return quotient
+
+
+def _div(node: exp.Expression) -> exp.Expression:
+    """A double on DuckDB, whatever is divided."""
+    n, d = (exp.cast(exp.paren(part), "double") for part in (node.this, node.expression))
+    return exp.Div(this=n, expression=d, typed=True)
+
+
+def _sign(node: exp.Expression) -> exp.Expression:
+    """A double on Spark."""
+    return exp.cast(exp.Sign(this=node.this), "int")
+
+
+def _trunc(node: exp.Expression) -> exp.Expression:
+    """Of dates on Spark."""
+    if node.args.get("decimals") is not None:
+        raise _Refused("trunc() to decimals: no rule is known for it; use floor()")
+    x = node.this
+    return exp.If(
+        this=exp.LT(this=x.copy(), expression=_number(0)),
+        true=exp.Ceil(this=x.copy()),
+        false=exp.Floor(this=x),
+    )
+
+
+def _pattern(node: exp.Expression | None) -> exp.Expression:
+    r"""A pattern that Java reads as RE2 does.
+
+    Java's `$` holds before a last line's end too, its `\s` has a vertical tab, its `.` stops at more
+    than a line feed.
+    """
+    if not isinstance(node, exp.Literal) or not node.is_string:
+        raise _Refused("a pattern that is no literal: no rule is known for it; write it out")
+    in_class = has_dot = False
+    parts: list[str] = []
+    text = iter(node.this)
+    for character in text:
+        if character == "\\":
+            escaped = next(text, "")
+            if escaped == "s":
+                parts.append(r"\t\n\f\r " if in_class else r"[\t\n\f\r ]")
+            elif escaped in "dD" or not escaped.isalnum():
+                parts.append("\\" + escaped)
+            else:
+                raise _Refused(f"\\{escaped} in a pattern: not known to be the same on Spark")
+            continue
+        if in_class:
+            if character == "[" or (character == "&" and parts[-1] == "&"):
+                raise _Refused(f"{character} in a class of a pattern: not the same on Spark")
+            in_class = character != "]"
+        elif character == "[":
+            in_class = True
+        elif character == ".":
+            has_dot = True
+        elif character == "$":
+            character = r"\z"
+        parts.append(character)
+    return exp.Literal.string(("(?d)" if has_dot else "") + "".join(parts))
+
+
+def _regexp_extract(node: exp.Expression) -> exp.Expression:
+    """Without a group it is the first one on Spark."""
+    group = node.args.get("group") or _number(0)
+    return _call("regexp_extract", node.this, _pattern(node.expression), group)
+
+
+def _regexp_like(node: exp.Expression) -> exp.Expression:
+    return exp.RegexpLike(this=node.this, expression=_pattern(node.expression))
+
+
+def _regexp_replace(node: exp.Expression) -> exp.Expression:
+    r"""Spark replaces every match, and what it puts there has `$1` for `\1`."""
+    pattern, new = node.expression, node.args["replacement"]
+    if not new.is_string or "$" in new.this or node.args.get("modifiers"):
+        raise _Refused(f"{_short(node)}: with options, $ or no literal; no rule is known for it")
+    if not pattern.is_string or not (pattern.this[:1] == "^" or pattern.this[-1:] == "$"):
+        raise _Refused(
+            f"{_short(node)}: of several matches DuckDB replaces the first, Spark each; begin the "
+            "pattern with ^ or end it with $"
+        )
+    put = exp.Literal.string(re.sub(r"\\(\d)", r"$\1", new.this))
+    return _call("regexp_replace", node.this, _pattern(pattern), put)
+
+
+def _format(node: exp.Expression) -> exp.Expression:
+    """Braces alone, and {:,} of a whole number."""
+    values = iter(node.expressions)
+    put: list[exp.Expression] = []
+    for piece in re.split(r"(\{[^}]*\})", node.this.this if node.this.is_string else "{no literal}"):
+        if piece == "{}":
+            put.append(exp.cast(next(values), "string", dialect="spark"))
+        elif piece == "{:,}":
+            put.append(_call("format_number", next(values), _number(0)))
+        elif piece[:1] == "{":
+            raise _Refused(f"format() with {piece}: no rule is known for it; use ||")
+        elif piece:
+            put.append(exp.Literal.string(piece))
+    return _call("concat", *put)
+
+
+def _chr(node: exp.Expression) -> exp.Expression:
+    """Of 256 characters on Spark."""
+    (code,) = node.expressions
+    if not code.is_int:
+        raise _Refused("chr() of what is no literal: no rule is known for it")
+    return exp.Literal.string(chr(int(code.this)))
+
+
+def _trim(node: exp.Expression) -> exp.Expression:
+    """Without characters Spark trims the space alone, DuckDB every separator of Unicode."""
+    if node.expression:
+        return node
+    spaces = exp.Literal.string(r"^\p{Zs}+|\p{Zs}+\z")
+    return _call("regexp_replace", node.this, spaces, exp.Literal.string(""))
+
+
+def _bracket(node: exp.Expression) -> exp.Expression:
+    """Beyond its end a list has nothing. sqlglot counts from 0."""
+    (index,) = node.expressions
+    if isinstance(index, exp.Slice):
+        first = index.this or _number(1)
+        last = index.expression or _call("size", node.this.copy())
+        length = exp.Add(
+            this=exp.Sub(this=exp.paren(last), expression=exp.paren(first.copy())),
+            expression=_number(1),
+        )
+        length = exp.Greatest(this=length, expressions=[_number(0)])
+        return _call("slice", node.this, first, length)
+    if isinstance(index, exp.Literal) and not index.is_string:
+        index = _number(int(index.this) + 1)
+    return _call("try_element_at", node.this, index)
+
+
+def _list(node: exp.Expression) -> exp.Expression:
+    """Spark's lists leave out what is empty, have no order and are there without any row.
+
+    A filter stands inside of what becomes of it.
+    """
+    asked = node.this if isinstance(node, exp.Filter) else node
+    if node is asked and isinstance(node.parent, exp.Filter):
+        return node
+    value, order = asked.this, []
+    if isinstance(value, exp.Order):
+        for ordered in value.expressions:
+            if ordered.args.get("desc"):
+                raise _Refused("list() in descending order: no rule is known for it")
+            order.append(ordered.this)
+        value = value.this
+    is_distinct = isinstance(value, exp.Distinct)
+    if is_distinct:
+        (value,) = value.expressions
+    above = node.parent
+    if isinstance(above, exp.ArraySort):
+        if not isinstance(value, exp.Struct):
+            order = [value]
+        else:
+            order = [field.expression for field in value.expressions]
+    # Empty ones come last on DuckDB, inside of a structure too.
+    keys = [key for each in order for key in (exp.Is(this=exp.paren(each.copy()), expression=exp.null()), each.copy())]
+    fields = [*(("k" + str(n), key) for n, key in enumerate(keys)), ("v", value)]
+    element = exp.Struct(
+        expressions=[
+            exp.PropertyEQ(this=exp.to_identifier(name), expression=field)
+            for name, field in fields
+        ]
+    )
+    gathered: exp.Expression = _call("collect_list", element)
+    if isinstance(node, exp.Filter):
+        gathered = exp.Filter(this=gathered, expression=node.expression)
+    if keys:
+        gathered = _call("array_sort", gathered)
+    found: exp.Expression = _call(
+        "transform",
+        gathered,
+        exp.Lambda(
+            this=exp.Dot(this=exp.to_identifier("each"), expression=exp.to_identifier("v")),
+            expressions=[exp.to_identifier("each")],
+        ),
+    )
+    if is_distinct:
+        found = _call("array_distinct", found)
+    found = exp.Nullif(this=found, expression=exp.Array(expressions=[]))
+    found.meta["is_sorted"] = isinstance(above, exp.ArraySort)
+    return found
+
+
+def _filter(node: exp.Expression) -> exp.Expression:
+    return _list(node) if isinstance(node.this, exp.ArrayAgg) else node
+
+
+def _array_sort(node: exp.Expression) -> exp.Expression:
+    """Of structures with empty fields the order is not the same."""
+    if node.this.meta.get("is_sorted"):
+        return node.this
+    if isinstance(node.this, exp.Anonymous) and node.this.name == "array_compact":
+        return _call("array_sort", node.this)
+    raise _Refused(f"{_short(node)}: no rule is known for it; sort what list() gathers")
+
+
+def _array_distinct(node: exp.Expression) -> exp.Expression:
+    """DuckDB leaves out what is empty."""
+    return _call("array_compact", _call("array_distinct", node.this))
+
+
+def _any_value(node: exp.Expression) -> exp.Expression:
+    """The first that is not empty, where a filter may follow."""
+    if not isinstance(node.this, exp.AnyValue):
+        raise _Refused(f"{_short(node)}: no rule is known for it")
+    return _call("any_value", node.this.this, exp.true())
+
+
+def _arg(name: str) -> Rule:
+    def rule(node: exp.Expression) -> exp.Expression:
+        """DuckDB passes over rows whose value is empty."""
+        if isinstance(node.parent, exp.Filter):
+            raise _Refused(f"{_short(node)} with a filter: no rule is known for it")
+        is_there = exp.Not(this=exp.Is(this=exp.paren(node.this.copy()), expression=exp.null()))
+        return exp.Filter(
+            this=_call(name, node.this, node.expression), expression=exp.Where(this=is_there)
+        )
+
+    return rule
+
+
+def _window(node: exp.Expression) -> exp.Expression:
+    """Spark has no filter over a window, and numbers no rows without an order."""
+    function = node.this
+    if isinstance(function, exp.Filter):
+        condition = function.expression.this
+        aggregate = function.this
+        if isinstance(aggregate.this, exp.Star):
+            aggregate.set("this", _number(1))
+        if not isinstance(aggregate, exp.Count | exp.Sum | exp.Max | exp.Min | exp.LogicalOr):
+            raise _Refused(f"{_short(function)} over a window: no rule is known for it")
+        aggregate.set("this", exp.If(this=condition, true=aggregate.this, false=exp.null()))
+        node.set("this", aggregate)
+    if isinstance(function, exp.RowNumber) and not node.args.get("order") and not node.alias:
+        node.set("order", exp.Order(expressions=[exp.Ordered(this=exp.null())]))
+    return node
+
+
+def _explode(node: exp.Expression) -> exp.Expression:
+    """Structures are opened by a function of their own."""
+    return _call("inline" if node.expressions else "explode", node.this)
+
+
+def _series(node: exp.Expression) -> exp.Expression:
+    series = node.this
+    alias = node.args["alias"]
+    (column,) = alias.columns
+    if series.args.get("is_end_exclusive"):
+        raise _Refused("range(): no rule is known for it; write generate_series()")
+    days = _call("explode", _call("sequence", series.args["start"], series.args["end"], series.args["step"]))
+    return exp.select(exp.alias_(days, column)).subquery(alias.this)
+
+
+def _table(node: exp.Expression) -> exp.Expression:
+    """A table is in a schema; Spark has one catalogue."""
+    if isinstance(node.this, exp.GenerateSeries):
+        return _series(node)
+    node.set("catalog", None)
+    return node
+
+
+def _in(node: exp.Expression) -> exp.Expression:
+    """Columns together are not a structure."""
+    query = node.args.get("query")
+    if query is not None and isinstance(node.this, exp.Tuple):
+        select = query.this
+        if len(select.expressions) == 1 and isinstance(select.expressions[0], exp.Tuple):
+            select.set("expressions", select.expressions[0].expressions)
+    return node
+
+
+def _tuple(node: exp.Expression) -> exp.Expression:
+    if isinstance(node.parent, exp.In | exp.Values) or (
+        isinstance(node.parent, exp.Select) and isinstance(node.parent.parent, exp.Subquery)
+    ):
+        return node
+    raise _Refused(f"{_short(node)}: no rule is known for it; compare each column")
+
+
+def _union(node: exp.Expression) -> exp.Expression:
+    if not isinstance(node, exp.Union):
+        raise _Refused(f"{_short(node)}: no rule is known for it")
+    return node
+
+
+def _with(node: exp.Expression) -> exp.Expression:
+    """Spark's recursion keeps rows that are alike: they become one where it is read.
+
+    sqlglot writes what stands in a subquery above all, so that it has a name of its own there.
+    """
+    query = node.parent
+    for cte in [*node.expressions]:
+        if query.parent is not None:
+            taken = {each.alias for each in node.root().find_all(exp.CTE)}
+            name = next(f"{cte.alias}_{n}" for n in count(2) if f"{cte.alias}_{n}" not in taken)
+            _rename(query, cte.alias, name)
+            cte.args["alias"].set("this", exp.to_identifier(name))
+        rows = cte.this
+        if not isinstance(rows, exp.Union) or not rows.args.get("distinct"):
+            continue
+        within = [table for table in rows.find_all(exp.Table) if _is_named(table, cte.alias)]
+        if not within:
+            continue
+        rows.set("distinct", False)
+        name = f"{cte.alias}_once"
+        _rename(query, cte.alias, name, but=within)
+        after = exp.CTE(
+            this=exp.select("*").distinct().from_(cte.alias),
+            alias=exp.TableAlias(this=exp.to_identifier(name)),
+        )
+        at = node.expressions.index(cte) + 1
+        node.set("expressions", [*node.expressions[:at], after, *node.expressions[at:]])
+    return node
+
+
+def _is_named(table: exp.Table, name: str) -> bool:
+    return table.name == name and not table.db
+
+
+def _rename(
+    query: exp.Expression, name: str, to: str, but: Sequence[exp.Expression] = ()
+) -> None:
+    """Have a query read an expression of its own by another name."""
+    kept = {id(table) for table in but}
+    for table in query.find_all(exp.Table):
+        if _is_named(table, name) and id(table) not in kept:
+            alias = table.alias or name
+            table.set("this", exp.to_identifier(to))
+            table.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
+
+
+def _time_zone(node: exp.Expression) -> exp.Expression:
+    """The clock's time there, whatever the time zone of the session is."""
+    here = _call("current_timezone")
+    there = exp.cast(node.this, exp.DataType.build("timestamp_ntz", dialect="spark"))
+    return _call("convert_timezone", here, node.args["zone"], there)
+
+
+def _from_json(node: exp.Expression) -> exp.Expression:
+    if node.expression.name != '"MAP(VARCHAR, VARCHAR)"':
+        raise _Refused(f"{_short(node)}: no rule is known for it")
+    return _call("from_json", node.this, exp.Literal.string("map<string, string>"))
+
+
+def _json_extract(node: exp.Expression) -> exp.Expression:
+    path = "$" + "".join(f".{key.name}" for key in node.expression.find_all(exp.JSONPathKey))
+    return _call("get_json_object", node.this, exp.Literal.string(path))
+
+
+def _array_concat(node: exp.Expression) -> exp.Expression:
+    """An empty list adds nothing."""
+    lists = [node.this, *node.expressions]
+    none = exp.Array(expressions=[])
+    return _call("concat", *(exp.Coalesce(this=each, expressions=[none.copy()]) for each in lists))
+
+
+def _array_contains(node: exp.Expression) -> exp.Expression:
+    """Not found is false, though an element be empty."""
+    found = _call("array_contains", _call("array_compact", node.this), node.expression)
+    return found
+
+
+def _split(node: exp.Expression) -> exp.Expression:
+    """By a text on DuckDB, by a pattern on Spark."""
+    if not node.expression.is_string:
+        raise _Refused(f"{_short(node)}: by what is no literal; no rule is known for it")
+    return _call("split", node.this, exp.Literal.string(re.escape(node.expression.this)))
+
+
+def _list_has_all(node: exp.Expression) -> exp.Expression:
+    has, asked = node.expressions
+    missing = _call("size", _call("array_except", _call("array_compact", asked), has))
+    return exp.paren(exp.EQ(this=missing, expression=_number(0)))
+
+
+def _map_concat(node: exp.Expression) -> exp.Expression:
+    """One that is empty adds nothing; of a key that both have the later counts."""
+    first, second = (
+        exp.Coalesce(this=each, expressions=[_call("map")]) for each in node.expressions
+    )
+    key = exp.to_identifier("each")
+    kept = _call(
+        "map_filter",
+        first,
+        exp.Lambda(
+            this=exp.Not(this=_call("map_contains_key", second.copy(), key.copy())),
+            expressions=[key, exp.to_identifier("_")],
+        ),
+    )
+    return _call("map_concat", kept, second)
+
+
+def _renamed(name: str) -> Rule:
+    def rule(node: exp.Expression) -> exp.Expression:
+        parts = [node.this, node.expression, *node.expressions]
+        parts = node.expressions if isinstance(node, exp.Anonymous | exp.ConcatWs) else parts
+        return _call(name, *(part for part in parts if isinstance(part, exp.Expression)))
+
+    return rule
+
+
+def _map(node: exp.Expression) -> exp.Expression:
+    return _call("map_from_arrays", node.args["keys"], node.args["values"])
+
+
+def _inside(node: exp.Expression) -> exp.Expression:
+    """Part of what its own rule has seen to."""
+    return node
+
+
+FUNCTIONS: dict[str, Rule] = {
+    "map_contains": _renamed("map_contains_key"),
+    "map_concat": _map_concat,
+    "list_has_all": _list_has_all,
+    "error": _renamed("raise_error"),
+}
+RULES: dict[type[exp.Expression], Rule] = {
+    exp.Table: _table,
+    exp.GenerateSeries: _inside,
+    exp.DataType: _data_type,
+    exp.Cast: _cast,
+    exp.IntDiv: _int_div,
+    exp.Div: _div,
+    exp.Sign: _sign,
+    exp.Trunc: _trunc,
+    exp.RegexpExtract: _regexp_extract,
+    exp.RegexpLike: _regexp_like,
+    exp.RegexpReplace: _regexp_replace,
+    exp.Format: _format,
+    exp.ConcatWs: _renamed("concat_ws"),
+    exp.Contains: _renamed("contains"),
+    exp.Chr: _chr,
+    exp.Trim: _trim,
+    exp.Bracket: _bracket,
+    exp.Slice: _inside,
+    exp.ArrayAgg: _list,
+    exp.Filter: _filter,
+    exp.ArraySort: _array_sort,
+    exp.ArrayDistinct: _array_distinct,
+    exp.ArrayConcat: _array_concat,
+    exp.ArrayContains: _array_contains,
+    exp.Split: _split,
+    exp.AnyValue: _inside,
+    exp.IgnoreNulls: _any_value,
+    exp.ArgMax: _arg("max_by"),
+    exp.ArgMin: _arg("min_by"),
+    exp.Window: _window,
+    exp.Explode: _explode,
+    exp.Unnest: _inside,
+    exp.In: _in,
+    exp.Tuple: _tuple,
+    exp.Union: _union,
+    exp.With: _with,
+    exp.AtTimeZone: _time_zone,
+    exp.FromJson: _from_json,
+    exp.JSONExtract: _json_extract,
+    exp.JSONPath: _inside,
+    exp.JSONPathRoot: _inside,
+    exp.JSONPathKey: _inside,
+    exp.Map: _map,
+}
+
+
+def _write_columns_out(tree: exp.Expression, columns: Columns) -> None:
+    """Spark knows no union by name and no `* replace`: their columns are written out."""
+    for node in [*tree.walk(bfs=False)][::-1]:
+        if isinstance(node, exp.Select):
+            put = []
+            for projection in node.expressions:
+                star = projection.this if isinstance(projection, exp.Column) else projection
+                replaced = star.args.get("replace") if isinstance(star, exp.Star) else None
+                if not replaced:
+                    put.append(projection)
+                    continue
+                instead = {each.alias: each for each in replaced}
+                of = projection.table if isinstance(projection, exp.Column) else ""
+                put += [
+                    instead.get(name) or exp.column(name, table=of or None)
+                    for name in _columns_of(projection, node, columns)
+                ]
+            node.set("expressions", put)
+        elif isinstance(node, exp.Union) and node.args.get("by_name"):
+            sides = {side: _names(node.args[side], columns) for side in ("this", "expression")}
+            names = list(dict.fromkeys(name for of in sides.values() for name in of))
+            for side, of in sides.items():
+                written = [
+                    exp.column(name) if name in of else exp.alias_(exp.null(), name)
+                    for name in names
+                ]
+                query = node.args[side].copy()
+                node.set(side, exp.select(*written).from_(query.subquery("side")))
+            node.set("by_name", False)
+
+
+def _names(query: exp.Expression, columns: Columns) -> list[str]:
+    """The columns that a query gives, in their order."""
+    while isinstance(query, exp.Union | exp.Subquery):
+        query = query.this
+    return [
+        name
+        for projection in query.expressions
+        for name in _columns_of(projection, query, columns)
+    ]
+
+
+def _columns_of(projection: exp.Expression, select: exp.Select, columns: Columns) -> list[str]:
+    """The columns that one entry of a select's list gives."""
+    if isinstance(projection, exp.Explode) and projection.expressions:
+        return [field.name for field in next(projection.find_all(exp.Struct)).expressions]
+    if not projection.is_star:
+        return [projection.alias_or_name]
+    of = projection.table if isinstance(projection, exp.Column) else ""
+    star = projection.this if isinstance(projection, exp.Column) else projection
+    joins = [] if of else [j for j in select.args.get("joins") or () if j.kind not in ("ANTI", "SEMI")]
+    sources = [select.args["from_"].this, *(join.this for join in joins)]
+    if of:
+        joined = [join.this for join in select.args.get("joins") or ()]
+        sources = [s for s in (select.args["from_"].this, *joined) if s.alias_or_name == of]
+    left_out = {each.name for each in star.args.get("except_") or ()}
+    names = [name for source in sources for name in _source_names(source, columns)]
+    return [name for name in dict.fromkeys(names) if name not in left_out]
+
+
+def _source_names(source: exp.Expression, columns: Columns) -> Sequence[str]:
+    if isinstance(source, exp.Subquery):
+        return _names(source.this, columns)
+    if not isinstance(source, exp.Table):
+        return [column.name for column in source.args["alias"].columns]
+    if source.db:
+        known = columns.get((source.db, source.name))
+        if known is None:
+            raise _Refused(f"{source.db}.{source.name}: no columns of it are described")
+        return known
+    scope: exp.Expression | None = source
+    while scope is not None:
+        for cte in (scope.args.get("with_") or exp.With(expressions=[])).expressions:
+            if cte.alias == source.name:
+                return [c.name for c in cte.args["alias"].columns] or _names(cte.this, columns)
+        scope = scope.parent
+    raise _Refused(f"{source.name}: no table or expression of that name")
