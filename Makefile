@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 # Byte code is compiled when packages are installed; without it every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test unit lint types sql hooks docs sandbox bench torture dagster superset lock upgrade clean
+.PHONY: run test unit lint types sql hooks docs sandbox bench torture dagster superset spark lock upgrade clean
 .DEFAULT_GOAL := run
 
 # A .venv of another Python, of another place or whose Python is gone is made anew.
@@ -61,6 +61,11 @@ superset:  ## the dashboards of bi/ in Apache Superset on this machine, docs/sup
 	@$(MAKE) --no-print-directory --silent .venv-bi/superset.installed
 	@.venv-bi/bin/python bi/serve.py serve
 
+spark: .venv/dev.installed  ## the same models on Spark, compared row for row: minutes, docs/spark.md
+	@$(BIN)/python spark/__main__.py look
+	@$(MAKE) --no-print-directory --silent .venv-spark/spark.installed
+	@$(BIN)/python -m spark
+
 lock: .venv/run.installed  ## pin all packages anew, after a change in pyproject.toml
 	@$(PYTHON) requirements/packages.py lock
 
@@ -68,7 +73,7 @@ upgrade: .venv/run.installed  ## move every package that pyproject.toml does not
 	@$(PYTHON) requirements/packages.py lock --upgrade
 
 clean:  ## remove what can be made again; a warehouse has scores and their history and stays
-	rm -rf .venv .venv-bi target .*_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-bi .venv-spark target .*_cache .hypothesis *.egg-info
 
 .venv/%.installed: requirements/%.txt requirements/uv.txt pyproject.toml
 	@$(PYTHON) requirements/packages.py install $*
@@ -76,4 +81,8 @@ clean:  ## remove what can be made again; a warehouse has scores and their histo
 
 .venv-bi/superset.installed: bi/requirements.txt | .venv/run.installed
 	@$(BI_PYTHON) requirements/packages.py install superset
+	@touch $@
+
+.venv-spark/spark.installed: spark/requirements.txt | .venv/run.installed
+	@$(PYTHON) requirements/packages.py install spark
 	@touch $@

@@ -99,5 +99,5 @@ if __name__ == "__main__":
     if missing:
         sys.exit(f"jixiao: spark: {given.state} has no {', '.join(missing)}; write it by spark.state")
     if failures := build(given.state, given.out, everything=given.everything):
-        print(*(f"jixiao: spark: {line}" for line in failures), sep="\n", file=sys.stderr)
+        print(*(f"jixiao: spark: {line}" for line in failures), sep="\n")
         sys.exit(1)

@@ -2,15 +2,15 @@
     Each model as Spark's SQL. A mart is a table here, whose years are written as Parquet when all are
     made; Spark cannot delete from a table of Parquet, as the hooks of the marts do.
 -#}
-{% materialization incremental, adapter='jixiao_spark' %}
+{% materialization incremental, adapter='jixiaospark' %}
     {{ return(made_on_spark('table')) }}
 {% endmaterialization %}
 
-{% materialization table, adapter='jixiao_spark' %}
+{% materialization table, adapter='jixiaospark' %}
     {{ return(made_on_spark('table')) }}
 {% endmaterialization %}
 
-{% materialization view, adapter='jixiao_spark' %}
+{% materialization view, adapter='jixiaospark' %}
     {{ return(made_on_spark('view')) }}
 {% endmaterialization %}
 
@@ -31,7 +31,7 @@
     {{- return({'relations': [new]}) -}}
 {%- endmacro %}
 
-{% macro jixiao_spark__get_empty_schema_sql(columns) -%}
+{% macro jixiaospark__get_empty_schema_sql(columns) -%}
     {#- The types of a contract are DuckDB's. -#}
     {{ return(adapter.to_spark(default__get_empty_schema_sql(columns), model.name)) }}
 {%- endmacro %}

@@ -7,13 +7,12 @@ from pathlib import Path
 from dbt.adapters.base import AdapterPlugin, available
 from dbt.adapters.spark import SparkAdapter, SparkConnectionManager, SparkCredentials
 from dbt_common.exceptions import CompilationError
-from pyspark.sql import SparkSession
 from pyspark.sql.utils import AnalysisException
 
 from spark import rules
-from spark.session import SETTINGS
+from spark.session import SETTINGS, session
 
-NAME = "jixiao_spark"
+NAME = "jixiaospark"
 
 
 @dataclass
@@ -41,7 +40,7 @@ class _Columns(Mapping[tuple[str, str], list[str]]):
 
     def __getitem__(self, name: tuple[str, str]) -> list[str]:
         try:
-            return list(SparkSession.getActiveSession().table(".".join(name)).columns)
+            return list(session().table(".".join(name)).columns)
         except AnalysisException:
             raise KeyError(name) from None
 
@@ -52,7 +51,7 @@ class _Columns(Mapping[tuple[str, str], list[str]]):
         raise NotImplementedError
 
 
-class Adapter(SparkAdapter):
+class JixiaosparkAdapter(SparkAdapter):
     """dbt-spark's, with the rules in the step that makes a table or view of a compiled model."""
 
     ConnectionManager = ConnectionManager
@@ -72,8 +71,9 @@ class Adapter(SparkAdapter):
 
 
 Plugin = AdapterPlugin(
-    adapter=Adapter,
+    adapter=JixiaosparkAdapter,
     credentials=Credentials,
     include_path=str(Path(__file__).parent / "include"),
     dependencies=["spark"],
+    project_name=f"dbt_{NAME}",
 )
