@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 # Byte code is compiled when packages are installed; without it every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test unit lint types sql hooks docs sandbox bench torture dagster superset spark lock upgrade clean
+.PHONY: run test unit lint types sql portable hooks docs sandbox bench torture dagster superset spark lock upgrade clean
 .DEFAULT_GOAL := run
 
 # A .venv of another Python, of another place or whose Python is gone is made anew.
@@ -27,7 +27,7 @@ unit: .venv/dev.installed  ## the tests that build nothing, in a minute
 lint: .venv/dev.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(MAKE) --no-print-directory -j 2 types sql
+	@$(MAKE) --no-print-directory -j 2 types sql portable
 	@$(BIN)/python requirements/audit.py
 
 # Side by side, as each of them has minutes in which it takes one core alone.
@@ -36,6 +36,9 @@ types: .venv/dev.installed
 
 sql: .venv/dev.installed
 	@$(BIN)/python requirements/lint_sql.py
+
+portable: .venv/dev.installed
+	@$(BIN)/python -m spark.lint
 
 hooks: .venv/dev.installed  ## have git lint what is committed
 	@$(BIN)/pre-commit install

@@ -39,7 +39,9 @@ def look() -> None:
         refuse(f"{java} does not run; {JAVA}")
     found = re.search(r'version "(\d+)', said)
     if not found or int(found[1]) < 17:
-        refuse(f"{java} is {said.splitlines()[0] if said else 'unknown'}, expected 17 or newer; {JAVA}")
+        refuse(
+            f"{java} is {said.splitlines()[0] if said else 'unknown'}, expected 17 or newer; {JAVA}"
+        )
     if not (PROJECT / ".venv-spark" / "spark.installed").exists():
         if (free := shutil.disk_usage(PROJECT).free) < ROOM:
             refuse(f"its packages take 1 GB of disk, and {free // 1_000_000:,} MB are free")
@@ -57,7 +59,7 @@ def main() -> int:
             from spark.compare import compare
 
             took = build_on_spark(database, Path(folder) / name)
-            compared = compare(database, Path(folder) / name / "models")
+            compared = compare(database, Path(folder) / name / "tables")
             for model in compared:
                 if model.said:
                     print(f"{name}  {model.name}: {model.said}", flush=True)
@@ -138,7 +140,7 @@ def build_on_spark(database: Path, out: Path) -> float:
     log = out / "spark.log"
     with log.open("w", encoding="utf-8") as stream:
         ended = subprocess.run(
-            (PYTHON, "-m", "spark.run", out / "state", out, "--everything"),
+            (PYTHON, "-m", "spark.run", out / "state", out),
             cwd=PROJECT,
             stdout=subprocess.PIPE,
             stderr=stream,
@@ -160,10 +162,14 @@ def totals(parquet: Path) -> list[str]:
 
     from orchestration import duck
 
+    evaluations, departments = (
+        duck.files(parquet, f"/{mart}/*/*.parquet")
+        for mart in ("fct_evaluations", "dim_departments")
+    )
     rows = duckdb.execute(
-        f"select unit_name, total_score from read_parquet({duck.files(parquet, '/fct_evaluations/*/*.parquet')}) "
-        f"join read_parquet({duck.files(parquet, '/dim_departments/*/*.parquet')}) "
-        "using (unit_code, fiscal_year) where rubric_role = 'official' order by all"
+        f"select unit_name, total_score from read_parquet({evaluations}) "
+        f"inner join read_parquet({departments}) using (unit_code, fiscal_year) "
+        "where rubric_role = 'official' order by all"
     ).fetchall()
     return [f"             {name} {total:.2f}" for name, total in rows]
 

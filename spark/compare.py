@@ -33,7 +33,7 @@ def compare(database: Path, built: Path) -> list[Compared]:
 
     Args:
         database: The build's DuckDB file.
-        built: The folder `models`, of `spark.run --everything`.
+        built: The folder `tables` of `spark.run`.
 
     Returns:
         Each model.
@@ -56,7 +56,7 @@ def compare(database: Path, built: Path) -> list[Compared]:
 
 def _compared(con: duckdb.DuckDBPyConnection, schema: str, model: str, built: Path) -> Compared:
     name = f"{schema}.{model}"
-    folder = built / schema / model
+    folder = built / f"{schema}.db" / model
     if not folder.is_dir():
         return Compared(name, 0, "not built on Spark")
     ours, theirs = duck.name(schema, model), f"read_parquet({duck.files(folder, '/*.parquet')})"

@@ -1,18 +1,20 @@
 """The rules by which a compiled model, DuckDB's SQL, becomes Spark's.
 
-sqlglot translates what it knows, and passes on what it does not know without a word; some of what it
-translates means something else on Spark. So each kind of node and each function that a model has must
-stand here, as the same on both engines or with its rule, and whatever does not is refused.
+sqlglot translates what it knows and passes on what it does not know, without a word; some of what
+it translates means something else on Spark. So each kind of node and each function that a model has
+stands here, as the same on both engines or with its rule, and whatever does not is refused.
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
+from typing import Any
 
 import sqlglot
 from sqlglot import exp
 
-Rule = Callable[[exp.Expression], exp.Expression]
+# sqlglot's nodes tell what they have by name, not by type.
+Rule = Callable[[Any], Any]
 Columns = Mapping[tuple[str, str], Sequence[str]]
 
 
@@ -33,7 +35,7 @@ class _Refused(Exception):
 
 
 # Seen in models, and the same on both engines as sqlglot writes them.
-SAME: tuple[type[exp.Expression], ...] = (
+SAME: tuple[type[Any], ...] = (
     *(exp.Select, exp.From, exp.Identifier, exp.Column, exp.TableAlias, exp.With, exp.CTE),
     *(exp.Alias, exp.Literal, exp.Join, exp.If, exp.Case, exp.Null, exp.Boolean, exp.Paren),
     *(exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered, exp.Distinct, exp.Subquery),
@@ -42,9 +44,37 @@ SAME: tuple[type[exp.Expression], ...] = (
     *(exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil),
     *(exp.Greatest, exp.Least, exp.Coalesce, exp.Nullif, exp.DPipe, exp.Replace, exp.Length),
     *(exp.Repeat, exp.Translate, exp.Left, exp.StartsWith, exp.EndsWith, exp.SplitPart),
-    *(exp.Split, exp.Year, exp.Quarter, exp.Month, exp.LastDay, exp.DateFromParts, exp.DateDiff, exp.Interval),
-    *(exp.Sum, exp.Count, exp.Star, exp.Min, exp.Max, exp.LogicalAnd, exp.LogicalOr, exp.Window, exp.Rank),
-    *(exp.DenseRank, exp.RowNumber, exp.FirstValue, exp.WindowSpec, exp.Array, exp.Lambda, exp.GroupConcat, exp.ArraySize),
+    *(
+        exp.Split,
+        exp.Year,
+        exp.Quarter,
+        exp.Month,
+        exp.LastDay,
+        exp.DateFromParts,
+        exp.DateDiff,
+        exp.Interval,
+    ),
+    *(
+        exp.Sum,
+        exp.Count,
+        exp.Star,
+        exp.Min,
+        exp.Max,
+        exp.LogicalAnd,
+        exp.LogicalOr,
+        exp.Window,
+        exp.Rank,
+    ),
+    *(
+        exp.DenseRank,
+        exp.RowNumber,
+        exp.FirstValue,
+        exp.WindowSpec,
+        exp.Array,
+        exp.Lambda,
+        exp.GroupConcat,
+        exp.ArraySize,
+    ),
     *(exp.ArrayFilter, exp.Transform, exp.ArrayMax, exp.ArrayMin, exp.ArrayToString, exp.MapKeys),
     *(exp.MapFromEntries, exp.Struct, exp.PropertyEQ, exp.Dot, exp.DataType, exp.DataTypeParam),
     *(exp.Var, exp.Lag, exp.Lead, exp.Qualify),
@@ -85,7 +115,7 @@ def to_spark(sql: str, model: str, columns: Columns) -> str:
         raise Unknown(model, " ".join(str(refused).split())) from None
 
 
-def _known(node: exp.Expression) -> exp.Expression:
+def _known(node: Any) -> Any:
     """A node as its rule leaves it."""
     if isinstance(node, exp.Anonymous):
         name = node.name.lower()
@@ -107,27 +137,21 @@ def _known(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _short(node: exp.Expression) -> str:
+def _short(node: Any) -> str:
     text = node.sql("duckdb", comments=False)
     return text if len(text) <= 60 else f"{text[:57]}…"
 
 
-def _call(name: str, *arguments: exp.Expression | None) -> exp.Anonymous:
+def _call(name: str, *arguments: Any) -> Any:
     """A call of a function of Spark's."""
     return exp.Anonymous(this=name, expressions=[a for a in arguments if a is not None])
 
 
-def _number(value: int) -> exp.Literal:
+def _number(value: int) -> Any:
     return exp.Literal.number(value)
 
 
-def _table(node: exp.Expression) -> exp.Expression:
-    """A table is in a schema; Spark has one catalogue."""
-    node.set("catalog", None)
-    return node
-
-
-def _data_type(node: exp.Expression) -> exp.Expression:
+def _data_type(node: Any) -> Any:
     """128 bits are 38 digits, and a sum or product that has more ends with an error on both."""
     known = {
         exp.DataType.Type.INT128: "decimal(38, 0)",
@@ -150,7 +174,7 @@ WHOLE = (
 )
 
 
-def _cast(node: exp.Expression) -> exp.Expression:
+def _cast(node: Any) -> Any:
     """DuckDB rounds a decimal to a whole number, Spark cuts it; other casts are the same."""
     if node.to.this not in (exp.DataType.Type.INT, exp.DataType.Type.BIGINT):
         return node
@@ -164,31 +188,26 @@ def _cast(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _int_div(node: exp.Expression) -> exp.Expression:
+def _int_div(node: Any) -> Any:
     """Spark's `div` has 64 bits; its quotient of decimals is exact where it is whole."""
     rest = exp.Mod(this=exp.paren(node.this.copy()), expression=exp.paren(node.expression.copy()))
     whole = exp.Sub(this=exp.paren(node.this), expression=exp.paren(rest))
     quotient = exp.Div(this=exp.paren(whole), expression=exp.paren(node.expression), typed=True)
-    return exp.cast(_divided(quotient), "decimal(38, 0)", dialect="spark")
+    return exp.cast(quotient, "decimal(38, 0)", dialect="spark")
 
 
-def _divided(quotient: exp.Div) -> exp.Expression:
-    quotient.set("safe", False)
-    return quotient
-
-
-def _div(node: exp.Expression) -> exp.Expression:
+def _div(node: Any) -> Any:
     """A double on DuckDB, whatever is divided."""
     n, d = (exp.cast(exp.paren(part), "double") for part in (node.this, node.expression))
     return exp.Div(this=n, expression=d, typed=True)
 
 
-def _sign(node: exp.Expression) -> exp.Expression:
+def _sign(node: Any) -> Any:
     """A double on Spark."""
     return exp.cast(exp.Sign(this=node.this), "int")
 
 
-def _trunc(node: exp.Expression) -> exp.Expression:
+def _trunc(node: Any) -> Any:
     """Of dates on Spark."""
     if node.args.get("decimals") is not None:
         raise _Refused("trunc() to decimals: no rule is known for it; use floor()")
@@ -200,11 +219,11 @@ def _trunc(node: exp.Expression) -> exp.Expression:
     )
 
 
-def _pattern(node: exp.Expression | None) -> exp.Expression:
+def _pattern(node: Any) -> Any:
     r"""A pattern that Java reads as RE2 does.
 
-    Java's `$` holds before a last line's end too, its `\s` has a vertical tab, its `.` stops at more
-    than a line feed.
+    Java's `$` holds before a last line's end too, its `\s` has a vertical tab, its `.` stops at
+    more than a line feed.
     """
     if not isinstance(node, exp.Literal) or not node.is_string:
         raise _Refused("a pattern that is no literal: no rule is known for it; write it out")
@@ -213,39 +232,38 @@ def _pattern(node: exp.Expression | None) -> exp.Expression:
     text = iter(node.this)
     for character in text:
         if character == "\\":
-            escaped = next(text, "")
-            if escaped == "s":
-                parts.append(r"\t\n\f\r " if in_class else r"[\t\n\f\r ]")
-            elif escaped in "dD" or not escaped.isalnum():
-                parts.append("\\" + escaped)
-            else:
-                raise _Refused(f"\\{escaped} in a pattern: not known to be the same on Spark")
+            parts.append(_escaped(next(text, ""), in_class))
             continue
         if in_class:
-            if character == "[" or (character == "&" and parts[-1] == "&"):
+            if character in "[&":
                 raise _Refused(f"{character} in a class of a pattern: not the same on Spark")
             in_class = character != "]"
         elif character == "[":
             in_class = True
-        elif character == ".":
-            has_dot = True
-        elif character == "$":
-            character = r"\z"
-        parts.append(character)
+        has_dot = has_dot or (character == "." and not in_class)
+        parts.append(r"\z" if character == "$" and not in_class else character)
     return exp.Literal.string(("(?d)" if has_dot else "") + "".join(parts))
 
 
-def _regexp_extract(node: exp.Expression) -> exp.Expression:
+def _escaped(character: str, in_class: bool) -> str:
+    if character == "s":
+        return r"\t\n\f\r " if in_class else r"[\t\n\f\r ]"
+    if character not in "dD" and (character.isalnum() or not character):
+        raise _Refused(f"\\{character} in a pattern: not known to be the same on Spark")
+    return "\\" + character
+
+
+def _regexp_extract(node: Any) -> Any:
     """Without a group it is the first one on Spark."""
     group = node.args.get("group") or _number(0)
     return _call("regexp_extract", node.this, _pattern(node.expression), group)
 
 
-def _regexp_like(node: exp.Expression) -> exp.Expression:
+def _regexp_like(node: Any) -> Any:
     return exp.RegexpLike(this=node.this, expression=_pattern(node.expression))
 
 
-def _regexp_replace(node: exp.Expression) -> exp.Expression:
+def _regexp_replace(node: Any) -> Any:
     r"""Spark replaces every match, and what it puts there has `$1` for `\1`."""
     pattern, new = node.expression, node.args["replacement"]
     if not new.is_string or "$" in new.this or node.args.get("modifiers"):
@@ -259,11 +277,13 @@ def _regexp_replace(node: exp.Expression) -> exp.Expression:
     return _call("regexp_replace", node.this, _pattern(pattern), put)
 
 
-def _format(node: exp.Expression) -> exp.Expression:
+def _format(node: Any) -> Any:
     """Braces alone, and {:,} of a whole number."""
     values = iter(node.expressions)
-    put: list[exp.Expression] = []
-    for piece in re.split(r"(\{[^}]*\})", node.this.this if node.this.is_string else "{no literal}"):
+    put: list[Any] = []
+    for piece in re.split(
+        r"(\{[^}]*\})", node.this.this if node.this.is_string else "{no literal}"
+    ):
         if piece == "{}":
             put.append(exp.cast(next(values), "string", dialect="spark"))
         elif piece == "{:,}":
@@ -275,7 +295,7 @@ def _format(node: exp.Expression) -> exp.Expression:
     return _call("concat", *put)
 
 
-def _chr(node: exp.Expression) -> exp.Expression:
+def _chr(node: Any) -> Any:
     """Of 256 characters on Spark."""
     (code,) = node.expressions
     if not code.is_int:
@@ -283,7 +303,7 @@ def _chr(node: exp.Expression) -> exp.Expression:
     return exp.Literal.string(chr(int(code.this)))
 
 
-def _trim(node: exp.Expression) -> exp.Expression:
+def _trim(node: Any) -> Any:
     """Without characters Spark trims the space alone, DuckDB every separator of Unicode."""
     if node.expression:
         return node
@@ -291,13 +311,13 @@ def _trim(node: exp.Expression) -> exp.Expression:
     return _call("regexp_replace", node.this, spaces, exp.Literal.string(""))
 
 
-def _bracket(node: exp.Expression) -> exp.Expression:
+def _bracket(node: Any) -> Any:
     """Beyond its end a list has nothing. sqlglot counts from 0."""
     (index,) = node.expressions
     if isinstance(index, exp.Slice):
         first = index.this or _number(1)
         last = index.expression or _call("size", node.this.copy())
-        length = exp.Add(
+        length: Any = exp.Add(
             this=exp.Sub(this=exp.paren(last), expression=exp.paren(first.copy())),
             expression=_number(1),
         )
@@ -308,7 +328,7 @@ def _bracket(node: exp.Expression) -> exp.Expression:
     return _call("try_element_at", node.this, index)
 
 
-def _list(node: exp.Expression) -> exp.Expression:
+def _list(node: Any) -> Any:
     """Spark's lists leave out what is empty, have no order and are there without any row.
 
     A filter stands inside of what becomes of it.
@@ -316,56 +336,55 @@ def _list(node: exp.Expression) -> exp.Expression:
     asked = node.this if isinstance(node, exp.Filter) else node
     if node is asked and isinstance(node.parent, exp.Filter):
         return node
-    value, order = asked.this, []
+    value, is_sorted = asked.this, isinstance(node.parent, exp.ArraySort)
+    order = []
     if isinstance(value, exp.Order):
-        for ordered in value.expressions:
-            if ordered.args.get("desc"):
-                raise _Refused("list() in descending order: no rule is known for it")
-            order.append(ordered.this)
-        value = value.this
+        order, value = _ascending(value), value.this
     is_distinct = isinstance(value, exp.Distinct)
     if is_distinct:
         (value,) = value.expressions
-    above = node.parent
-    if isinstance(above, exp.ArraySort):
-        if not isinstance(value, exp.Struct):
-            order = [value]
-        else:
-            order = [field.expression for field in value.expressions]
-    # Empty ones come last on DuckDB, inside of a structure too.
-    keys = [key for each in order for key in (exp.Is(this=exp.paren(each.copy()), expression=exp.null()), each.copy())]
-    fields = [*(("k" + str(n), key) for n, key in enumerate(keys)), ("v", value)]
-    element = exp.Struct(
-        expressions=[
-            exp.PropertyEQ(this=exp.to_identifier(name), expression=field)
-            for name, field in fields
-        ]
-    )
-    gathered: exp.Expression = _call("collect_list", element)
+    if is_sorted:
+        fields = value.expressions if isinstance(value, exp.Struct) else []
+        order = [field.expression for field in fields] or [value]
+    gathered = _call("collect_list", _element(order, value))
     if isinstance(node, exp.Filter):
         gathered = exp.Filter(this=gathered, expression=node.expression)
-    if keys:
+    if order:
         gathered = _call("array_sort", gathered)
-    found: exp.Expression = _call(
-        "transform",
-        gathered,
-        exp.Lambda(
-            this=exp.Dot(this=exp.to_identifier("each"), expression=exp.to_identifier("v")),
-            expressions=[exp.to_identifier("each")],
-        ),
-    )
+    each = exp.to_identifier("each")
+    taken = exp.Dot(this=each.copy(), expression=exp.to_identifier("v"))
+    found = _call("transform", gathered, exp.Lambda(this=taken, expressions=[each]))
     if is_distinct:
         found = _call("array_distinct", found)
     found = exp.Nullif(this=found, expression=exp.Array(expressions=[]))
-    found.meta["is_sorted"] = isinstance(above, exp.ArraySort)
+    found.meta["is_sorted"] = is_sorted
     return found
 
 
-def _filter(node: exp.Expression) -> exp.Expression:
+def _ascending(order: Any) -> list[Any]:
+    if any(ordered.args.get("desc") for ordered in order.expressions):
+        raise _Refused("list() in descending order: no rule is known for it")
+    return [ordered.this for ordered in order.expressions]
+
+
+def _element(order: list[Any], value: Any) -> Any:
+    """A value behind what it is sorted by: empty ones last, inside of a structure too."""
+    keys = []
+    for key in order:
+        keys += [exp.Is(this=exp.paren(key.copy()), expression=exp.null()), key.copy()]
+    fields = [*((f"k{n}", key) for n, key in enumerate(keys)), ("v", value)]
+    return exp.Struct(
+        expressions=[
+            exp.PropertyEQ(this=exp.to_identifier(name), expression=field) for name, field in fields
+        ]
+    )
+
+
+def _filter(node: Any) -> Any:
     return _list(node) if isinstance(node.this, exp.ArrayAgg) else node
 
 
-def _array_sort(node: exp.Expression) -> exp.Expression:
+def _array_sort(node: Any) -> Any:
     """Of structures with empty fields the order is not the same."""
     if node.this.meta.get("is_sorted"):
         return node.this
@@ -374,12 +393,12 @@ def _array_sort(node: exp.Expression) -> exp.Expression:
     raise _Refused(f"{_short(node)}: no rule is known for it; sort what list() gathers")
 
 
-def _array_distinct(node: exp.Expression) -> exp.Expression:
+def _array_distinct(node: Any) -> Any:
     """DuckDB leaves out what is empty."""
     return _call("array_compact", _call("array_distinct", node.this))
 
 
-def _any_value(node: exp.Expression) -> exp.Expression:
+def _any_value(node: Any) -> Any:
     """The first that is not empty, where a filter may follow."""
     if not isinstance(node.this, exp.AnyValue):
         raise _Refused(f"{_short(node)}: no rule is known for it")
@@ -387,7 +406,7 @@ def _any_value(node: exp.Expression) -> exp.Expression:
 
 
 def _arg(name: str) -> Rule:
-    def rule(node: exp.Expression) -> exp.Expression:
+    def rule(node: Any) -> Any:
         """DuckDB passes over rows whose value is empty."""
         if isinstance(node.parent, exp.Filter):
             raise _Refused(f"{_short(node)} with a filter: no rule is known for it")
@@ -399,7 +418,7 @@ def _arg(name: str) -> Rule:
     return rule
 
 
-def _window(node: exp.Expression) -> exp.Expression:
+def _window(node: Any) -> Any:
     """Spark has no filter over a window, and numbers no rows without an order."""
     function = node.this
     if isinstance(function, exp.Filter):
@@ -416,22 +435,24 @@ def _window(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _explode(node: exp.Expression) -> exp.Expression:
+def _explode(node: Any) -> Any:
     """Structures are opened by a function of their own."""
     return _call("inline" if node.expressions else "explode", node.this)
 
 
-def _series(node: exp.Expression) -> exp.Expression:
+def _series(node: Any) -> Any:
     series = node.this
     alias = node.args["alias"]
     (column,) = alias.columns
     if series.args.get("is_end_exclusive"):
         raise _Refused("range(): no rule is known for it; write generate_series()")
-    days = _call("explode", _call("sequence", series.args["start"], series.args["end"], series.args["step"]))
+    days = _call(
+        "explode", _call("sequence", series.args["start"], series.args["end"], series.args["step"])
+    )
     return exp.select(exp.alias_(days, column)).subquery(alias.this)
 
 
-def _table(node: exp.Expression) -> exp.Expression:
+def _table(node: Any) -> Any:
     """A table is in a schema; Spark has one catalogue."""
     if isinstance(node.this, exp.GenerateSeries):
         return _series(node)
@@ -439,7 +460,7 @@ def _table(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _in(node: exp.Expression) -> exp.Expression:
+def _in(node: Any) -> Any:
     """Columns together are not a structure."""
     query = node.args.get("query")
     if query is not None and isinstance(node.this, exp.Tuple):
@@ -449,7 +470,7 @@ def _in(node: exp.Expression) -> exp.Expression:
     return node
 
 
-def _tuple(node: exp.Expression) -> exp.Expression:
+def _tuple(node: Any) -> Any:
     if isinstance(node.parent, exp.In | exp.Values) or (
         isinstance(node.parent, exp.Select) and isinstance(node.parent.parent, exp.Subquery)
     ):
@@ -457,13 +478,13 @@ def _tuple(node: exp.Expression) -> exp.Expression:
     raise _Refused(f"{_short(node)}: no rule is known for it; compare each column")
 
 
-def _union(node: exp.Expression) -> exp.Expression:
+def _union(node: Any) -> Any:
     if not isinstance(node, exp.Union):
         raise _Refused(f"{_short(node)}: no rule is known for it")
     return node
 
 
-def _with(node: exp.Expression) -> exp.Expression:
+def _with(node: Any) -> Any:
     """Spark's recursion keeps rows that are alike: they become one where it is read.
 
     sqlglot writes what stands in a subquery above all, so that it has a name of its own there.
@@ -497,9 +518,7 @@ def _is_named(table: exp.Table, name: str) -> bool:
     return table.name == name and not table.db
 
 
-def _rename(
-    query: exp.Expression, name: str, to: str, but: Sequence[exp.Expression] = ()
-) -> None:
+def _rename(query: Any, name: str, to: str, but: Sequence[Any] = ()) -> None:
     """Have a query read an expression of its own by another name."""
     kept = {id(table) for table in but}
     for table in query.find_all(exp.Table):
@@ -509,51 +528,51 @@ def _rename(
             table.set("alias", exp.TableAlias(this=exp.to_identifier(alias)))
 
 
-def _time_zone(node: exp.Expression) -> exp.Expression:
+def _time_zone(node: Any) -> Any:
     """The clock's time there, whatever the time zone of the session is."""
     here = _call("current_timezone")
     there = exp.cast(node.this, exp.DataType.build("timestamp_ntz", dialect="spark"))
     return _call("convert_timezone", here, node.args["zone"], there)
 
 
-def _from_json(node: exp.Expression) -> exp.Expression:
+def _from_json(node: Any) -> Any:
     if node.expression.name != '"MAP(VARCHAR, VARCHAR)"':
         raise _Refused(f"{_short(node)}: no rule is known for it")
     return _call("from_json", node.this, exp.Literal.string("map<string, string>"))
 
 
-def _json_extract(node: exp.Expression) -> exp.Expression:
+def _json_extract(node: Any) -> Any:
     path = "$" + "".join(f".{key.name}" for key in node.expression.find_all(exp.JSONPathKey))
     return _call("get_json_object", node.this, exp.Literal.string(path))
 
 
-def _array_concat(node: exp.Expression) -> exp.Expression:
+def _array_concat(node: Any) -> Any:
     """An empty list adds nothing."""
     lists = [node.this, *node.expressions]
     none = exp.Array(expressions=[])
     return _call("concat", *(exp.Coalesce(this=each, expressions=[none.copy()]) for each in lists))
 
 
-def _array_contains(node: exp.Expression) -> exp.Expression:
+def _array_contains(node: Any) -> Any:
     """Not found is false, though an element be empty."""
     found = _call("array_contains", _call("array_compact", node.this), node.expression)
     return found
 
 
-def _split(node: exp.Expression) -> exp.Expression:
+def _split(node: Any) -> Any:
     """By a text on DuckDB, by a pattern on Spark."""
     if not node.expression.is_string:
         raise _Refused(f"{_short(node)}: by what is no literal; no rule is known for it")
     return _call("split", node.this, exp.Literal.string(re.escape(node.expression.this)))
 
 
-def _list_has_all(node: exp.Expression) -> exp.Expression:
+def _list_has_all(node: Any) -> Any:
     has, asked = node.expressions
     missing = _call("size", _call("array_except", _call("array_compact", asked), has))
     return exp.paren(exp.EQ(this=missing, expression=_number(0)))
 
 
-def _map_concat(node: exp.Expression) -> exp.Expression:
+def _map_concat(node: Any) -> Any:
     """One that is empty adds nothing; of a key that both have the later counts."""
     first, second = (
         exp.Coalesce(this=each, expressions=[_call("map")]) for each in node.expressions
@@ -571,7 +590,7 @@ def _map_concat(node: exp.Expression) -> exp.Expression:
 
 
 def _renamed(name: str) -> Rule:
-    def rule(node: exp.Expression) -> exp.Expression:
+    def rule(node: Any) -> Any:
         parts = [node.this, node.expression, *node.expressions]
         parts = node.expressions if isinstance(node, exp.Anonymous | exp.ConcatWs) else parts
         return _call(name, *(part for part in parts if isinstance(part, exp.Expression)))
@@ -579,11 +598,11 @@ def _renamed(name: str) -> Rule:
     return rule
 
 
-def _map(node: exp.Expression) -> exp.Expression:
+def _map(node: Any) -> Any:
     return _call("map_from_arrays", node.args["keys"], node.args["values"])
 
 
-def _inside(node: exp.Expression) -> exp.Expression:
+def _inside(node: Any) -> Any:
     """Part of what its own rule has seen to."""
     return node
 
@@ -594,7 +613,7 @@ FUNCTIONS: dict[str, Rule] = {
     "list_has_all": _list_has_all,
     "error": _renamed("raise_error"),
 }
-RULES: dict[type[exp.Expression], Rule] = {
+RULES: dict[type[Any], Rule] = {
     exp.Table: _table,
     exp.GenerateSeries: _inside,
     exp.DataType: _data_type,
@@ -641,11 +660,11 @@ RULES: dict[type[exp.Expression], Rule] = {
 }
 
 
-def _write_columns_out(tree: exp.Expression, columns: Columns) -> None:
+def _write_columns_out(tree: Any, columns: Columns) -> None:
     """Spark knows no union by name and no `* replace`: their columns are written out."""
     for node in [*tree.walk(bfs=False)][::-1]:
         if isinstance(node, exp.Select):
-            put = []
+            put: list[Any] = []
             for projection in node.expressions:
                 star = projection.this if isinstance(projection, exp.Column) else projection
                 replaced = star.args.get("replace") if isinstance(star, exp.Star) else None
@@ -672,18 +691,20 @@ def _write_columns_out(tree: exp.Expression, columns: Columns) -> None:
             node.set("by_name", False)
 
 
-def _names(query: exp.Expression, columns: Columns) -> list[str]:
+def _names(query: Any, columns: Columns) -> list[str]:
     """The columns that a query gives, in their order."""
-    while isinstance(query, exp.Union | exp.Subquery):
-        query = query.this
+    if isinstance(query, exp.Subquery):
+        return _names(query.this, columns)
+    if isinstance(query, exp.Union):
+        names = _names(query.this, columns)
+        more = _names(query.expression, columns) if query.args.get("by_name") else []
+        return list(dict.fromkeys([*names, *more]))
     return [
-        name
-        for projection in query.expressions
-        for name in _columns_of(projection, query, columns)
+        name for projection in query.expressions for name in _columns_of(projection, query, columns)
     ]
 
 
-def _columns_of(projection: exp.Expression, select: exp.Select, columns: Columns) -> list[str]:
+def _columns_of(projection: Any, select: exp.Select, columns: Columns) -> list[str]:
     """The columns that one entry of a select's list gives."""
     if isinstance(projection, exp.Explode) and projection.expressions:
         return [field.name for field in next(projection.find_all(exp.Struct)).expressions]
@@ -691,17 +712,16 @@ def _columns_of(projection: exp.Expression, select: exp.Select, columns: Columns
         return [projection.alias_or_name]
     of = projection.table if isinstance(projection, exp.Column) else ""
     star = projection.this if isinstance(projection, exp.Column) else projection
-    joins = [] if of else [j for j in select.args.get("joins") or () if j.kind not in ("ANTI", "SEMI")]
-    sources = [select.args["from_"].this, *(join.this for join in joins)]
+    joined = [j.this for j in select.args.get("joins") or () if j.kind not in ("ANTI", "SEMI")]
+    sources = [select.args["from_"].this, *joined]
     if of:
-        joined = [join.this for join in select.args.get("joins") or ()]
-        sources = [s for s in (select.args["from_"].this, *joined) if s.alias_or_name == of]
+        sources = [source for source in sources if source.alias_or_name == of]
     left_out = {each.name for each in star.args.get("except_") or ()}
     names = [name for source in sources for name in _source_names(source, columns)]
     return [name for name in dict.fromkeys(names) if name not in left_out]
 
 
-def _source_names(source: exp.Expression, columns: Columns) -> Sequence[str]:
+def _source_names(source: Any, columns: Columns) -> Sequence[str]:
     if isinstance(source, exp.Subquery):
         return _names(source.this, columns)
     if not isinstance(source, exp.Table):
@@ -711,7 +731,7 @@ def _source_names(source: exp.Expression, columns: Columns) -> Sequence[str]:
         if known is None:
             raise _Refused(f"{source.db}.{source.name}: no columns of it are described")
         return known
-    scope: exp.Expression | None = source
+    scope: Any = source
     while scope is not None:
         for cte in (scope.args.get("with_") or exp.With(expressions=[])).expressions:
             if cte.alias == source.name:

@@ -17,13 +17,12 @@ PROJECT = Path(__file__).resolve().parent.parent
 ADAPTER = Path(__file__).resolve().parent / "adapter"
 
 
-def build(state: Path, out: Path, *, everything: bool = False) -> list[str]:
+def build(state: Path, out: Path) -> list[str]:
     """Build the models, and write the stored marts in the layout of `published/parquet`.
 
     Args:
         state: What `spark.state.write` wrote.
-        out: Where to; not there yet. `parquet/` has the marts, `tables/` Spark's own tables.
-        everything: Whether each model, views too, is written under `models/<schema>/<model>`.
+        out: Where to; not there yet. `parquet/` has the marts, `tables/` every model.
 
     Returns:
         One line for each model that failed; nothing is written then.
@@ -47,10 +46,6 @@ def build(state: Path, out: Path, *, everything: bool = False) -> list[str]:
         return failures
     nodes = [each.node for each in result.result]
     _write_marts(spark, out / "parquet", [n for n in nodes if n.schema == "marts"])
-    if everything:
-        for node in nodes:
-            rows = spark.table(f"{node.schema}.{node.name}")
-            rows.write.parquet(str(out / "models" / node.schema / node.name))
     return []
 
 
@@ -93,11 +88,12 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("state", type=Path)
     parser.add_argument("out", type=Path)
-    parser.add_argument("--everything", action="store_true", help="write every model, views too")
     given = parser.parse_args()
     missing = [name for name in SCHEMAS if not (given.state / name).is_dir()]
     if missing:
-        sys.exit(f"jixiao: spark: {given.state} has no {', '.join(missing)}; write it by spark.state")
-    if failures := build(given.state, given.out, everything=given.everything):
+        sys.exit(
+            f"jixiao: spark: {given.state} has no {', '.join(missing)}; write it by spark.state"
+        )
+    if failures := build(given.state, given.out):
         print(*(f"jixiao: spark: {line}" for line in failures), sep="\n")
         sys.exit(1)

@@ -1,4 +1,4 @@
-"""What a build of DuckDB's leaves for Spark to go on from, and what Spark's tables are read from."""
+"""What a build of DuckDB's leaves for Spark to begin with."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def write(database: Path, folder: Path) -> None:
         folder: Where to; not there yet.
 
     Raises:
-        duckdb.Error: The file is none of DuckDB's, or a column has a type that Parquet would change.
+        duckdb.Error: The file is none of DuckDB's.
     """
     with duckdb.connect() as con:
         con.execute(f"attach {_text(database)} as build (read_only)")

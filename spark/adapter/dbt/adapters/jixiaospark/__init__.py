@@ -1,4 +1,4 @@
-"""dbt's adapter of the target `spark`: that of dbt-spark's session, which runs each model as Spark's SQL."""
+"""dbt's adapter of the target `spark`: dbt-spark's session, in which a model is Spark's SQL."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
