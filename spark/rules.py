@@ -76,9 +76,21 @@ SAME: tuple[type[Any], ...] = (
         exp.ArraySize,
     ),
     *(exp.ArrayFilter, exp.Transform, exp.ArrayMax, exp.ArrayMin, exp.ArrayToString, exp.MapKeys),
-    *(exp.MapFromEntries, exp.Struct, exp.PropertyEQ, exp.Dot, exp.DataType, exp.DataTypeParam),
+    *(
+        exp.MapFromEntries,
+        exp.Struct,
+        exp.PropertyEQ,
+        exp.Dot,
+        exp.DataType,
+        exp.DataTypeParam,
+        exp.ColumnDef,
+    ),
     *(exp.Var, exp.Lag, exp.Lead, exp.Qualify),
 )
+# Their types; TIMESTAMPTZ is what Spark calls a timestamp.
+TYPES = {
+    *("TEXT", "DECIMAL", "INT", "BIGINT", "DATE", "BOOLEAN", "ARRAY", "STRUCT", "TIMESTAMPTZ"),
+}
 # The same of the functions that sqlglot has no node for.
 SAME_FUNCTIONS = {"map_entries", "cardinality"}
 
@@ -153,17 +165,10 @@ def _number(value: int) -> Any:
 
 def _data_type(node: Any) -> Any:
     """128 bits are 38 digits, and a sum or product that has more ends with an error on both."""
-    known = {
-        exp.DataType.Type.INT128: "decimal(38, 0)",
-    }
-    same = {"TEXT", "DECIMAL", "INT", "BIGINT", "DATE", "BOOLEAN", "ARRAY", "DOUBLE", "LIST"}
-    kind = node.this
-    if kind in known:
-        return exp.DataType.build(known[kind], dialect="spark")
-    if kind.name not in same:
+    if node.is_type("INT128"):
+        return exp.DataType.build("decimal(38, 0)", dialect="spark")
+    if node.this.name not in TYPES:
         raise _Refused(f"type {node.sql('duckdb')}: no rule is known for it; cast to another")
-    if kind.name == "DECIMAL" and not node.expressions:
-        raise _Refused("decimal without its digits: 18 and 3 of DuckDB, 10 and 0 of Spark")
     return node
 
 
@@ -681,9 +686,9 @@ def _write_columns_out(tree: Any, columns: Columns) -> None:
         elif isinstance(node, exp.Union) and node.args.get("by_name"):
             sides = {side: _names(node.args[side], columns) for side in ("this", "expression")}
             names = list(dict.fromkeys(name for of in sides.values() for name in of))
-            for side, of in sides.items():
+            for side, given in sides.items():
                 written = [
-                    exp.column(name) if name in of else exp.alias_(exp.null(), name)
+                    exp.column(name) if name in given else exp.alias_(exp.null(), name)
                     for name in names
                 ]
                 query = node.args[side].copy()
