@@ -21,6 +21,8 @@ YEAR = 2023
 SEED, DEPARTMENTS = 20253, 300
 # In bytes, what the packages take.
 ROOM = 1_000_000_000
+# Of a few thousand rows, Spark's 200 parts of each join would take most of the time.
+LOCAL = "--master local[*] --conf spark.sql.shuffle.partitions=2 --conf spark.ui.enabled=false"
 JAVA = "install openjdk-17-jre-headless, or set JAVA_HOME to a Java of 17 or newer"
 
 
@@ -142,6 +144,7 @@ def build_on_spark(database: Path, out: Path) -> float:
         ended = subprocess.run(
             (PYTHON, "-m", "spark.run", out / "state", out),
             cwd=PROJECT,
+            env={**os.environ, "PYSPARK_SUBMIT_ARGS": f"{LOCAL} pyspark-shell"},
             stdout=subprocess.PIPE,
             stderr=stream,
             text=True,

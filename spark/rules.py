@@ -36,56 +36,19 @@ class _Refused(Exception):
 
 # Seen in models, and the same on both engines as sqlglot writes them.
 SAME: tuple[type[Any], ...] = (
-    *(exp.Select, exp.From, exp.Identifier, exp.Column, exp.TableAlias, exp.With, exp.CTE),
-    *(exp.Alias, exp.Literal, exp.Join, exp.If, exp.Case, exp.Null, exp.Boolean, exp.Paren),
-    *(exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered, exp.Distinct, exp.Subquery),
+    *(exp.From, exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered),
+    *(exp.Subquery, exp.CTE, exp.TableAlias, exp.Join, exp.Values, exp.Alias, exp.Identifier),
+    *(exp.Column, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.If, exp.Case, exp.Var),
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.Between, exp.And, exp.Or),
-    *(exp.Not, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Exists, exp.Values, exp.TryCast),
+    *(exp.Not, exp.NullSafeEQ, exp.NullSafeNEQ, exp.Coalesce, exp.Nullif, exp.Greatest, exp.Least),
     *(exp.Add, exp.Sub, exp.Mul, exp.Mod, exp.Neg, exp.Abs, exp.Round, exp.Floor, exp.Ceil),
-    *(exp.Greatest, exp.Least, exp.Coalesce, exp.Nullif, exp.DPipe, exp.Replace, exp.Length),
-    *(exp.Repeat, exp.Translate, exp.Left, exp.StartsWith, exp.EndsWith, exp.SplitPart),
-    *(
-        exp.Split,
-        exp.Year,
-        exp.Quarter,
-        exp.Month,
-        exp.LastDay,
-        exp.DateFromParts,
-        exp.DateDiff,
-        exp.Interval,
-    ),
-    *(
-        exp.Sum,
-        exp.Count,
-        exp.Star,
-        exp.Min,
-        exp.Max,
-        exp.LogicalAnd,
-        exp.LogicalOr,
-        exp.Window,
-        exp.Rank,
-    ),
-    *(
-        exp.DenseRank,
-        exp.RowNumber,
-        exp.FirstValue,
-        exp.WindowSpec,
-        exp.Array,
-        exp.Lambda,
-        exp.GroupConcat,
-        exp.ArraySize,
-    ),
-    *(exp.ArrayFilter, exp.Transform, exp.ArrayMax, exp.ArrayMin, exp.ArrayToString, exp.MapKeys),
-    *(
-        exp.MapFromEntries,
-        exp.Struct,
-        exp.PropertyEQ,
-        exp.Dot,
-        exp.DataType,
-        exp.DataTypeParam,
-        exp.ColumnDef,
-    ),
-    *(exp.Var, exp.Lag, exp.Lead, exp.Qualify),
+    *(exp.DPipe, exp.Replace, exp.Length, exp.Repeat, exp.Translate, exp.StartsWith, exp.EndsWith),
+    *(exp.SplitPart, exp.Year, exp.Quarter, exp.Month, exp.LastDay, exp.DateFromParts),
+    *(exp.DateDiff, exp.Sum, exp.Count, exp.Min, exp.Max, exp.LogicalAnd, exp.LogicalOr),
+    *(exp.GroupConcat, exp.Rank, exp.DenseRank, exp.RowNumber, exp.FirstValue, exp.Array),
+    *(exp.ArraySize, exp.ArrayFilter, exp.Transform, exp.ArrayMax, exp.ArrayMin),
+    *(exp.ArrayToString, exp.MapKeys, exp.MapFromEntries, exp.Struct, exp.PropertyEQ, exp.Dot),
+    *(exp.DataTypeParam, exp.ColumnDef),
 )
 # Their types; TIMESTAMPTZ is what Spark calls a timestamp.
 TYPES = {
@@ -120,7 +83,9 @@ def to_spark(sql: str, model: str, columns: Columns) -> str:
         # What is inside comes before what it is in, so that a rule finds its parts as they stay.
         for node in [*tree.walk(bfs=False)][::-1]:
             known = _known(node)
-            if known is not node:
+            if node is tree:
+                tree = known
+            elif known is not node:
                 node.replace(known)
         return tree.sql("spark", unsupported_level=sqlglot.ErrorLevel.RAISE, comments=False)
     except (_Refused, sqlglot.errors.SqlglotError) as refused:
@@ -172,6 +137,7 @@ def _data_type(node: Any) -> Any:
     return node
 
 
+WHOLE_TYPES = (exp.DataType.Type.INT, exp.DataType.Type.BIGINT)
 # What is no decimal, so that nothing of it is rounded.
 WHOLE = (
     *(exp.Boolean, exp.Null, exp.SplitPart, exp.Count, exp.Sum, exp.Round, exp.Predicate),
@@ -181,7 +147,7 @@ WHOLE = (
 
 def _cast(node: Any) -> Any:
     """DuckDB rounds a decimal to a whole number, Spark cuts it; other casts are the same."""
-    if node.to.this not in (exp.DataType.Type.INT, exp.DataType.Type.BIGINT):
+    if node.to.this not in WHOLE_TYPES:
         return node
     value = node.this.unnest()
     value = value.this if isinstance(value, exp.Filter) else value
@@ -190,6 +156,13 @@ def _cast(node: Any) -> Any:
     if isinstance(value, exp.Column) and re.match("is_|has_", value.name):
         return node
     node.set("this", exp.Round(this=node.this, decimals=_number(0)))
+    return node
+
+
+def _try_cast(node: Any) -> Any:
+    """Of a text with decimals DuckDB makes a whole number, Spark nothing."""
+    if node.to.this in WHOLE_TYPES:
+        raise _Refused(f"{_short(node)}: no rule is known for it; try_cast to a decimal, and round")
     return node
 
 
@@ -230,6 +203,8 @@ def _pattern(node: Any) -> Any:
     Java's `$` holds before a last line's end too, its `\s` has a vertical tab, its `.` stops at
     more than a line feed.
     """
+    if node.is_string and "(?" in node.this:
+        raise _Refused(f"(? in a pattern ({node.this}): not known to be the same on Spark")
     if not isinstance(node, exp.Literal) or not node.is_string:
         raise _Refused("a pattern that is no literal: no rule is known for it; write it out")
     in_class = has_dot = False
@@ -457,6 +432,54 @@ def _series(node: Any) -> Any:
     return exp.select(exp.alias_(days, column)).subquery(alias.this)
 
 
+def _select(node: Any) -> Any:
+    """sqlglot would make a query of a `qualify` whose `select *` has a column more."""
+    if not node.args.get("qualify"):
+        return node
+    inner = node.copy()
+    ctes, condition = inner.args.pop("with_", None), inner.args.pop("qualify").this
+    if inner.args.get("distinct"):
+        raise _Refused("distinct with qualify: no rule is known for it; make it two queries")
+    inner.append("expressions", exp.alias_(exp.paren(condition), "is_kept"))
+    outer = exp.select(exp.Star(except_=[exp.column("is_kept")]))
+    outer = outer.from_(inner.subquery("qualified")).where(exp.column("is_kept"))
+    outer.set("with_", ctes)
+    return outer
+
+
+def _interval(node: Any) -> Any:
+    """Added to a date it makes a moment on DuckDB, a date on Spark."""
+    if isinstance(node.parent, exp.GenerateSeries):
+        return node
+    raise _Refused(f"{_short(node)}: no rule is known for it; use make_date() or last_day()")
+
+
+def _left(node: Any) -> Any:
+    """Fewer than none counts from the end on DuckDB."""
+    if not node.expression.is_int:
+        raise _Refused(f"{_short(node)}: how many is no literal; no rule is known for it")
+    return node
+
+
+def _lambda(node: Any) -> Any:
+    """A second name is the place in the list, from 1 on DuckDB and from 0 on Spark."""
+    if len(node.expressions) != 1:
+        raise _Refused(f"{_short(node)}: no rule is known for it; take the element alone")
+    return node
+
+
+def _star(node: Any) -> Any:
+    if node.args.get("rename"):
+        raise _Refused(f"{_short(node)}: no rule is known for it; exclude the column and name it")
+    return node
+
+
+def _distinct(node: Any) -> Any:
+    if node.args.get("on"):
+        raise _Refused(f"{_short(node)}: no rule is known for it; use qualify row_number()")
+    return node
+
+
 def _table(node: Any) -> Any:
     """A table is in a schema; Spark has one catalogue."""
     if isinstance(node.this, exp.GenerateSeries):
@@ -619,10 +642,18 @@ FUNCTIONS: dict[str, Rule] = {
     "error": _renamed("raise_error"),
 }
 RULES: dict[type[Any], Rule] = {
+    exp.Select: _select,
+    exp.Qualify: _inside,
     exp.Table: _table,
     exp.GenerateSeries: _inside,
     exp.DataType: _data_type,
     exp.Cast: _cast,
+    exp.TryCast: _try_cast,
+    exp.Interval: _interval,
+    exp.Left: _left,
+    exp.Lambda: _lambda,
+    exp.Star: _star,
+    exp.Distinct: _distinct,
     exp.IntDiv: _int_div,
     exp.Div: _div,
     exp.Sign: _sign,
