@@ -17,6 +17,7 @@ def in_spark(sql: str) -> str:
     return rules.to_spark(sql, "fct_a", COLUMNS)
 
 
+@pytest.mark.builds
 def test_every_model_has_its_form_on_spark() -> None:
     assert lint.faults() == []
 
@@ -92,6 +93,13 @@ def test_an_expression_means_the_same(duckdbs: str, sparks: str) -> None:
             "SELECT NULL AS a, b, c FROM (SELECT * FROM staging.u) AS side",
         ),
         (
+            "with x as (select 1 as y) select *, m from staging.t qualify row_number() over w = 1 "
+            "window w as (order by a)",
+            "WITH x AS (SELECT 1 AS y) SELECT * EXCEPT (is_kept) FROM (SELECT *, m, "
+            "(ROW_NUMBER() OVER w = 1) AS is_kept FROM staging.t WINDOW w AS (ORDER BY a NULLS LAST"
+            ")) AS qualified WHERE is_kept",
+        ),
+        (
             "select unnest([{'x': a}], recursive := true) from staging.t",
             "SELECT INLINE(ARRAY(STRUCT(a AS x))) FROM staging.t",
         ),
@@ -120,6 +128,15 @@ def test_a_query_means_the_same(duckdbs: str, sparks: str) -> None:
         ("list(a order by b desc)", "list() in descending order"),
         ("list_sort(a)", "sort what list() gathers"),
         ("(a, b) = (c, d)", "compare each column"),
+        ("try_cast(a as integer)", "try_cast to a decimal, and round"),
+        ("a + interval 1 day", "use make_date() or last_day()"),
+        ("left(a, b)", "how many is no literal"),
+        ("list_transform(a, lambda x, i: i)", "take the element alone"),
+        ("regexp_matches(a, '(?i)x')", "(? in a pattern"),
+        ("regexp_replace(a, 'x$', 'y', 'g')", "with options, $ or no literal"),
+        ("json_extract(a, '$[0]')", "no rule is known for it"),
+        ("distinct on (a) b", "compare each column"),
+        ("* rename (a as c)", "exclude the column and name it"),
     ],
 )
 def test_what_no_rule_knows_is_refused(expression: str, said: str) -> None:
