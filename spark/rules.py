@@ -36,7 +36,7 @@ class _Refused(Exception):
 
 # Seen in models, and the same on both engines as sqlglot writes them.
 SAME: tuple[type[Any], ...] = (
-    *(exp.From, exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered),
+    *(exp.From, exp.Where, exp.Group, exp.Having, exp.Order, exp.Ordered, exp.Distinct),
     *(exp.Subquery, exp.CTE, exp.TableAlias, exp.Join, exp.Values, exp.Alias, exp.Identifier),
     *(exp.Column, exp.Literal, exp.Null, exp.Boolean, exp.Paren, exp.If, exp.Case, exp.Var),
     *(exp.EQ, exp.NEQ, exp.GT, exp.GTE, exp.LT, exp.LTE, exp.Is, exp.Between, exp.And, exp.Or),
@@ -166,12 +166,56 @@ def _try_cast(node: Any) -> Any:
     return node
 
 
+# Of 38 digits Spark's quotient has 20 before the point: by less than this it is made of two.
+SMALL = 10**18
+WHOLE_QUOTIENT = sqlglot.parse_one(
+    f"""
+    if(
+        abs(each.d) < {SMALL},
+        cast((each.h - each.h % each.d) / each.d as decimal(38, 0)) * {SMALL}
+        + cast((each.r - each.r % each.d) / each.d as decimal(38, 0)),
+        cast((each.n - each.n % each.d) / each.d as decimal(38, 0))
+    )
+    """,
+    read="spark",
+)
+
+
 def _int_div(node: Any) -> Any:
-    """Spark's `div` has 64 bits; its quotient of decimals is exact where it is whole."""
-    rest = exp.Mod(this=exp.paren(node.this.copy()), expression=exp.paren(node.expression.copy()))
-    whole = exp.Sub(this=exp.paren(node.this), expression=exp.paren(rest))
-    quotient = exp.Div(this=exp.paren(whole), expression=exp.paren(node.expression), typed=True)
-    return exp.cast(quotient, "decimal(38, 0)", dialect="spark")
+    """Spark's `div` has 64 bits; its quotient of decimals is exact where it is whole.
+
+    A list of one binds what is divided, which would stand there many times.
+    """
+    n, d = (
+        exp.cast(part, "decimal(38, 0)", dialect="spark") for part in (node.this, node.expression)
+    )
+    each = sqlglot.parse_one(
+        f"""
+        struct(
+            each.n as n,
+            each.d as d,
+            cast((each.n - each.n % {SMALL}) / {SMALL} as decimal(38, 0)) as h,
+            if(
+                abs(each.d) < {SMALL},
+                cast((each.n - each.n % {SMALL}) / {SMALL} as decimal(38, 0)) % each.d * {SMALL}
+                + each.n % {SMALL},
+                null
+            ) as r
+        )
+        """,
+        read="spark",
+    )
+    both = exp.Struct(
+        expressions=[
+            exp.PropertyEQ(this=exp.to_identifier(name), expression=value)
+            for name, value in (("n", n), ("d", d))
+        ]
+    )
+    name = [exp.to_identifier("each")]
+    found: Any = exp.Array(expressions=[both])
+    for body in (each, WHOLE_QUOTIENT.copy()):
+        found = _call("transform", found, exp.Lambda(this=body, expressions=[*name]))
+    return _call("element_at", found, _number(1))
 
 
 def _div(node: Any) -> Any:
@@ -433,7 +477,7 @@ def _series(node: Any) -> Any:
 
 
 def _select(node: Any) -> Any:
-    """sqlglot would make a query of a `qualify` whose `select *` has a column more."""
+    """Of a `qualify` sqlglot makes a query whose `select *` has a column more."""
     if not node.args.get("qualify"):
         return node
     inner = node.copy()
@@ -471,12 +515,6 @@ def _lambda(node: Any) -> Any:
 def _star(node: Any) -> Any:
     if node.args.get("rename"):
         raise _Refused(f"{_short(node)}: no rule is known for it; exclude the column and name it")
-    return node
-
-
-def _distinct(node: Any) -> Any:
-    if node.args.get("on"):
-        raise _Refused(f"{_short(node)}: no rule is known for it; use qualify row_number()")
     return node
 
 
@@ -653,7 +691,6 @@ RULES: dict[type[Any], Rule] = {
     exp.Left: _left,
     exp.Lambda: _lambda,
     exp.Star: _star,
-    exp.Distinct: _distinct,
     exp.IntDiv: _int_div,
     exp.Div: _div,
     exp.Sign: _sign,
