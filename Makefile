@@ -9,7 +9,7 @@ export DO_NOT_TRACK := 1
 # Byte code is compiled when packages are installed; without it every start takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test unit lint types sql hooks docs sandbox bench torture dagster superset lock upgrade clean
+.PHONY: run test unit lint types sql portable hooks docs sandbox bench torture dagster superset spark lock upgrade clean
 .DEFAULT_GOAL := run
 
 # A .venv of another Python, of another place or whose Python is gone is made anew.
@@ -27,7 +27,7 @@ unit: .venv/dev.installed  ## the tests that build nothing, in a minute
 lint: .venv/dev.installed
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(MAKE) --no-print-directory -j 2 types sql
+	@$(MAKE) --no-print-directory -j 2 types sql portable
 	@$(BIN)/python requirements/audit.py
 
 # Side by side, as each of them has minutes in which it takes one core alone.
@@ -36,6 +36,9 @@ types: .venv/dev.installed
 
 sql: .venv/dev.installed
 	@$(BIN)/python requirements/lint_sql.py
+
+portable: .venv/dev.installed
+	@$(BIN)/python -m spark.lint
 
 hooks: .venv/dev.installed  ## have git lint what is committed
 	@$(BIN)/pre-commit install
@@ -61,6 +64,11 @@ superset:  ## the dashboards of bi/ in Apache Superset on this machine, docs/sup
 	@$(MAKE) --no-print-directory --silent .venv-bi/superset.installed
 	@.venv-bi/bin/python bi/serve.py serve
 
+spark: .venv/dev.installed  ## the same models on Spark, compared row for row: minutes, docs/spark.md
+	@$(BIN)/python spark/__main__.py look
+	@$(MAKE) --no-print-directory --silent .venv-spark/spark.installed
+	@$(BIN)/python -m spark
+
 lock: .venv/run.installed  ## pin all packages anew, after a change in pyproject.toml
 	@$(PYTHON) requirements/packages.py lock
 
@@ -68,7 +76,7 @@ upgrade: .venv/run.installed  ## move every package that pyproject.toml does not
 	@$(PYTHON) requirements/packages.py lock --upgrade
 
 clean:  ## remove what can be made again; a warehouse has scores and their history and stays
-	rm -rf .venv .venv-bi target .*_cache .hypothesis *.egg-info
+	rm -rf .venv .venv-bi .venv-spark target .*_cache .hypothesis *.egg-info
 
 .venv/%.installed: requirements/%.txt requirements/uv.txt pyproject.toml
 	@$(PYTHON) requirements/packages.py install $*
@@ -76,4 +84,8 @@ clean:  ## remove what can be made again; a warehouse has scores and their histo
 
 .venv-bi/superset.installed: bi/requirements.txt | .venv/run.installed
 	@$(BI_PYTHON) requirements/packages.py install superset
+	@touch $@
+
+.venv-spark/spark.installed: spark/requirements.txt | .venv/run.installed
+	@$(PYTHON) requirements/packages.py install spark
 	@touch $@

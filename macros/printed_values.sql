@@ -68,7 +68,7 @@
     try_cast(
         regexp_replace(
             regexp_extract({{ column }}, '\d{4}\s*[年/.-]\s*\d{1,2}\s*[月/.-]\s*\d{1,2}'),
-            '(\d{4})\D+(\d{1,2})\D+(\d{1,2})', '\1-\2-\3'
+            '^(\d{4})\D+(\d{1,2})\D+(\d{1,2})$', '\1-\2-\3'
         ) as date
     )
 {%- endmacro %}

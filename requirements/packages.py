@@ -1,4 +1,4 @@
-"""Makes `.venv` and `.venv-bi`, and pins what is in them, for make.
+"""Makes `.venv`, `.venv-bi` and `.venv-spark`, and pins what is in them, for make.
 
 It needs Python alone, and reads pip's settings.
 
@@ -23,6 +23,8 @@ OLDEST = (3, 11)
 # Superset has packages of its own, which do not go with the others, and not for every Python.
 VENV_BI = PROJECT / ".venv-bi"
 PYTHONS_BI = ((3, 11), (3, 12))
+# Spark too: beside its own it would move those of a run.
+VENV_SPARK = PROJECT / ".venv-spark"
 # pip's settings, with uv's variables for them. uv takes a list in words, of wheels with commas.
 UV = {
     "index-url": "UV_DEFAULT_INDEX",
@@ -164,7 +166,7 @@ def look(wanted: tuple[int, int] | None) -> None:
     Args:
         wanted: The version of Python that somebody has asked for, of `.venv`.
     """
-    for venv, python in ((VENV, wanted), (VENV_BI, None)):
+    for venv, python in ((VENV, wanted), (VENV_BI, None), (VENV_SPARK, None)):
         marks = (*venv.glob("*.installed"), *venv.glob("pyvenv.cfg"))
         if marks and not is_usable(python, venv):
             for mark in marks:
@@ -191,15 +193,24 @@ def install(packages: str) -> None:
 
 
 def install_superset() -> None:
-    """Install Superset with its byte code, in an environment of its own, by the uv of `.venv`."""
-    if not is_usable(venv=VENV_BI):
-        if sys.version_info[:2] not in PYTHONS_BI:
-            sys.exit("jixiao: Superset needs Python 3.11 or 3.12; set BI_PYTHON=python3.12")
-        run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(VENV_BI))
-    locked = "bi/requirements.txt"
-    # Two of its packages are built when they are installed, by a setuptools that is locked too.
+    """Install Superset in an environment of its own."""
+    if not is_usable(venv=VENV_BI) and sys.version_info[:2] not in PYTHONS_BI:
+        sys.exit("jixiao: Superset needs Python 3.11 or 3.12; set BI_PYTHON=python3.12")
+    install_apart(VENV_BI, "bi/requirements.txt")
+
+
+def install_apart(venv: Path, locked: str) -> None:
+    """Install packages with their byte code in an environment of their own, by the uv of `.venv`.
+
+    Args:
+        venv: The environment.
+        locked: The file that pins them.
+    """
+    if not is_usable(venv=venv):
+        run(sys.executable, "-m", "venv", "--clear", "--without-pip", str(venv))
+    # Some are built when they are installed, by a setuptools that is locked too.
     uv(
-        *("install", "--python", str(VENV_BI / "bin" / "python"), "--compile-bytecode"),
+        *("install", "--python", str(venv / "bin" / "python"), "--compile-bytecode"),
         *("--require-hashes", "--build-constraints", locked, "-r", locked),
     )
 
@@ -208,7 +219,7 @@ def lock(*options: str) -> None:
     """Pin all packages with hashes and without addresses.
 
     `run` and `postgres` are held to what `dev` resolved to, so that all can share an environment.
-    Superset's are apart.
+    Superset's are apart. Spark's compute with the parser and the DuckDB of `dev`.
 
     Args:
         options: `--upgrade` moves everything to its latest; by default what is pinned stays where
@@ -223,6 +234,9 @@ def lock(*options: str) -> None:
             *(*project, "--extra", "postgres", "--constraints", "requirements/dev.txt"),
         ),
         "bi/requirements.txt": ("bi/requirements.in",),
+        "spark/requirements.txt": (
+            *("spark/requirements.in", "--constraints", "requirements/dev.txt"),
+        ),
     }
     for path, sources in sets.items():
         uv(
@@ -237,7 +251,7 @@ if __name__ == "__main__":
     asked = parser.add_subparsers(dest="asked", required=True)
     asked.add_parser("look").add_argument("--this-python", action="store_true")
     asked.add_parser("install").add_argument(
-        "packages", choices=["run", "postgres", "dev", "superset"]
+        "packages", choices=["run", "postgres", "dev", "superset", "spark"]
     )
     asked.add_parser("lock").add_argument("--upgrade", action="store_true")
     given = parser.parse_args()
@@ -245,6 +259,8 @@ if __name__ == "__main__":
         look(sys.version_info[:2] if given.this_python else None)
     elif given.asked == "install" and given.packages == "superset":
         install_superset()
+    elif given.asked == "install" and given.packages == "spark":
+        install_apart(VENV_SPARK, "spark/requirements.txt")
     elif given.asked == "install":
         install(given.packages)
     else:

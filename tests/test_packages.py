@@ -265,6 +265,21 @@ def test_another_python_is_taken_where_it_is_asked_for(
         assert (tmp_path / "bi" / "superset.installed").exists()
 
 
+def test_sparks_environment_is_made_anew_where_it_is_of_no_use(
+    packages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran: list[tuple[str, ...]] = []
+    monkeypatch.setattr(packages, "VENV_SPARK", tmp_path)
+    monkeypatch.setattr(packages, "run", lambda *command, **_: ran.append(command) or "")
+    (tmp_path / "spark.installed").touch()
+    packages.look(None)
+    assert [*tmp_path.iterdir()] == []
+    packages.install_apart(packages.VENV_SPARK, "spark/requirements.txt")
+    assert [*ran[0][1:]] == ["-m", "venv", "--clear", "--without-pip", str(tmp_path)]
+    assert [*ran[-1]][-3:] == ["spark/requirements.txt", "-r", "spark/requirements.txt"]
+    assert "--require-hashes" in ran[-1]
+
+
 def test_supersets_environment_is_made_anew_where_it_is_of_no_use(
     packages: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -27,7 +27,7 @@ causes as (
         listed.fiscal_year,
         listed.rubric_id,
         listed.indicator_code,
-        len(listed.causes) as causes_count,
+        array_length(listed.causes) as causes_count,
         array_to_string(
             list_transform(listed.causes, lambda cause: cause.explanation_zh), '；'
         ) as causes_zh,

@@ -94,8 +94,8 @@ stepped as (
     where method = 'step'
 ),
 
--- The nearest end of a band that gives more; of one with a slope that the value is in, a step.
-banded as (
+-- The nearest end of a band; of one with a slope that the value is in, a step.
+band_ends as (
     select
         criteria.*,
         case
@@ -126,12 +126,17 @@ banded as (
     inner join {{ ref('dim_bands').include(database=false) }} as bands
         using (rubric_id, criterion_code)
     where criteria.method = 'band' and bands.points is not null
+),
+
+-- One that gives more before one that does not.
+banded as (
+    select *
+    from band_ends
     qualify row_number() over (
-        partition by
-            criteria.unit_code, criteria.fiscal_year, criteria.rubric_id, criteria.criterion_code
+        partition by unit_code, fiscal_year, rubric_id, criterion_code
         order by
-            coalesce(next_points > criteria.points_awarded, false) desc,
-            abs(next_value - criteria.value) asc
+            coalesce(next_points > points_awarded, false) desc,
+            abs(next_value - value) asc
     ) = 1
 ),
 

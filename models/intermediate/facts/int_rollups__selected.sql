@@ -41,11 +41,11 @@ select
     summary_table,
     summary_column,
     case
-        when len(list_filter(summary_terms, lambda term: ends_with(term, '=*'))) = 0
+        when array_length(list_filter(summary_terms, lambda term: ends_with(term, '=*'))) = 0
             then array_to_string(summary_terms, ';')
     end as summary_record_key,
     summary_terms as summary_attributes,
-    len(unmet_terms) > 0 as is_in_doubt,
+    array_length(unmet_terms) > 0 as is_in_doubt,
     weight
 from compared
 where

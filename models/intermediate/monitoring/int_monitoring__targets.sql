@@ -114,7 +114,8 @@ select
         "if(by_value = 'ceiling', actual - expected, null)", "if(expected = 0, 1, abs(expected))"
     ) }} as excess,
     case
-        when by_value = 'deadline' then coalesce(actual_on, as_of_day) - expected_on
+        when by_value = 'deadline'
+            then date_diff('day', expected_on, coalesce(actual_on, as_of_day))
     end as days_late,
     'performance_targets' as table_name,
     'target_no=' || target_no as record_key,

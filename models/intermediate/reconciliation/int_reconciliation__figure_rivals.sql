@@ -94,10 +94,12 @@ select
         when 'numerator' then measures.numerator_text
         else measures.denominator_text
     end as rival_zh,
-    case rival_sums.rival_role
-        when 'numerator' then measures.numerator
-        else measures.denominator
-    end as value
+    cast(
+        case rival_sums.rival_role
+            when 'numerator' then measures.numerator
+            else measures.denominator
+        end as decimal(38, 10)
+    ) as value
 from mismatching
 inner join rival_sums using (measure_code, role)
 inner join measures

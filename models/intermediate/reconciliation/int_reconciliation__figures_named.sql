@@ -92,12 +92,14 @@ select
     cells.printed_number as cell_number,
     cells.printed_unit as cell_unit,
     case when figures.figure_type = 'cell' then known_records.record_keys end as record_keys,
-    case
-        when figures.figure_type = 'measure' then measures.value
-        when figures.figure_type = 'cell' then cells.value
-        when figures.figure_type = 'sum'
-            then if(figures.role = 'numerator', measures.numerator, measures.denominator)
-    end as named_value,
+    cast(
+        case
+            when figures.figure_type = 'measure' then measures.value
+            when figures.figure_type = 'cell' then cells.value
+            when figures.figure_type = 'sum'
+                then if(figures.role = 'numerator', measures.numerator, measures.denominator)
+        end as decimal(38, 10)
+    ) as named_value,
     case
         when figures.figure_type in ('measure', 'sum') then null
         when figures.measure_code != '' then 'measure_and_cell'
