@@ -48,10 +48,9 @@ in_units as (
             and expected_thing = {{ printed_thing('actual_value') }},
             false
         ) as has_two_units,
-        {%- for value in ['expected', 'actual'] %}
-        {{ printed_value(value ~ '_number', 'if(has_two_units, ' ~ value ~ '_unit, 1)') }}
-            as {{ value }}_amount{{ "," if not loop.last }}
-        {%- endfor %}
+        {{ printed_value('expected_number', 'if(has_two_units, expected_unit, 1)') }}
+            as expected_amount,
+        {{ printed_value('actual_number', 'if(has_two_units, actual_unit, 1)') }} as actual_amount
     from read_values
 ),
 
