@@ -128,7 +128,7 @@ band_ends as (
     where criteria.method = 'band' and bands.points is not null
 ),
 
--- One that gives more before one that does not.
+-- One that gives more before one that does not; of two as near the one that gives the most.
 banded as (
     select *
     from band_ends
@@ -136,7 +136,10 @@ banded as (
         partition by unit_code, fiscal_year, rubric_id, criterion_code
         order by
             coalesce(next_points > points_awarded, false) desc,
-            abs(next_value - value) asc
+            abs(next_value - value) asc,
+            next_points desc,
+            next_value asc,
+            comparison asc
     ) = 1
 ),
 
