@@ -135,9 +135,9 @@ banded as (
     qualify row_number() over (
         partition by unit_code, fiscal_year, rubric_id, criterion_code
         order by
-            coalesce(next_points > points_awarded, false) desc,
+            coalesce(cast(next_points - points_awarded as decimal(38, 10)) > 0, false) desc,
             abs(next_value - value) asc,
-            next_points desc,
+            cast(next_points as decimal(38, 10)) desc,
             next_value asc,
             comparison asc
     ) = 1
@@ -191,7 +191,8 @@ steps as (
         comparison,
         cast(next_points - points_awarded as decimal(38, 10)) as points_gained
     from {{ method }}
-    where next_points > points_awarded
+    -- What is gained as it is published: a double may be a hair above nothing.
+    where cast(next_points - points_awarded as decimal(38, 10)) > 0
     {{ "union all" if not loop.last }}
     {%- endfor %}
 ),
