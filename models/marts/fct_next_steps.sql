@@ -47,51 +47,76 @@ linear as (
             when direction = 'above' then full_mark_at
             else greatest(value - unit_step, full_mark_at)
         end as next_value,
-        case
-            when direction = 'above' then points_possible * greatest(next_value, 0) / full_mark_at
-            else points_possible * full_mark_at / next_value
-        end as next_points,
+        {{ quotient(
+            "points_possible * if(direction = 'above', greatest(next_value, 0), full_mark_at)",
+            "if(direction = 'above', full_mark_at, next_value)", scale=18
+        ) }} as next_points,
         if(direction = 'above' and value < full_mark_at, '>=', '<=') as comparison
     from by_value
     where method = 'linear'
 ),
 
-stepped as (
+divided as (
     select
         *,
+        step_rounding = 'proportional' as is_proportional,
         case direction
             when 'above' then value - threshold
             when 'below' then threshold - value
             else abs(value - threshold)
         end as excess,
-        case step_rounding
-            when 'whole' then floor(round(excess / step_size, 6))
-            when 'up' then ceil(round(excess / step_size, 6))
-            else excess / step_size
-        end as steps,
+        {{ quotient('if(is_proportional, null, excess)', 'step_size', scale=6) }} as whole_steps,
+        {{ quotient('if(is_proportional, null, points_possible)', 'points_per_step') }}
+            as steps_to_nothing,
+        {{ quotient('if(is_proportional, points_possible * step_size, null)', 'points_per_step') }}
+            as excess_to_nothing
+    from by_value
+    where method = 'step'
+),
+
+counted as (
+    select
+        *,
+        if(step_rounding = 'up', ceil(whole_steps), floor(whole_steps)) as steps,
         -- Steps beyond those that leave nothing cost no more; 0 points go below it.
-        case
-            when points_possible = 0 then steps
-            when step_rounding = 'proportional'
-                then least(steps, points_possible / points_per_step)
-            else least(steps, ceil(points_possible / points_per_step))
-        end as costly_steps,
+        if(points_possible = 0, steps, least(steps, ceil(steps_to_nothing))) as costly_steps,
         greatest(costly_steps - 1, 0) as next_steps,
         -- Less than a whole step is none: of what is counted that is one less.
         case
-            when step_rounding != 'whole' then next_steps * step_size
+            when is_proportional
+                then greatest(
+                    if(points_possible = 0, excess, least(excess, excess_to_nothing)) - step_size, 0
+                )
+            when step_rounding = 'up' then next_steps * step_size
             else costly_steps * step_size - if(is_count, 1, 0)
-        end as next_excess,
-        threshold + next_excess * if(value < threshold, -1, 1) as next_value,
+        end as next_excess
+    from divided
+),
+
+taken_off as (
+    select
+        *,
+        {{ quotient(
+            'if(is_proportional, points_per_step * next_excess, null)', 'step_size', scale=18
+        ) }} as points_in_proportion
+    from counted
+),
+
+stepped as (
+    select
+        *,
+        -- Each is cast: of unlike decimals DuckDB takes the fewest.
         if(
-            points_possible = 0,
-            -points_per_step * next_steps,
-            greatest(points_possible - points_per_step * next_steps, 0)
-        ) as next_points,
+            is_proportional,
+            cast(points_in_proportion as decimal(38, 18)),
+            cast(points_per_step * next_steps as decimal(38, 18))
+        ) as points_off,
+        threshold + next_excess * if(value < threshold, -1, 1) as next_value,
+        if(points_possible = 0, -points_off, greatest(points_possible - points_off, 0))
+            as next_points,
         if(value < threshold, '>', '<')
         || if(step_rounding = 'whole' and not is_count, '', '=') as comparison
-    from by_value
-    where method = 'step'
+    from taken_off
 ),
 
 -- The nearest end of a band; of one with a slope that the value is in, a step.
@@ -110,11 +135,12 @@ band_ends as (
             when bands.lower >= criteria.value then bands.lower
             when bands.upper <= criteria.value then bands.upper
         end as next_value,
-        if(
-            bands.upper_points is null, bands.points,
-            bands.points + (bands.upper_points - bands.points)
-            * (next_value - bands.lower) / (bands.upper - bands.lower)
-        ) as next_points,
+        bands.points,
+        bands.upper_points,
+        {{ quotient(
+            '(bands.upper_points - bands.points) * (next_value - bands.lower)',
+            'bands.upper - bands.lower', scale=18
+        ) }} as points_of_slope,
         case
             when next_value = bands.lower and bands.lower >= criteria.value
                 then if(bands.lower_inclusive, '>=', '>')
@@ -130,7 +156,11 @@ band_ends as (
 
 -- One that gives more before one that does not; of two as near the one that gives the most.
 banded as (
-    select *
+    select
+        *,
+        cast(
+            points + if(upper_points is null, 0, points_of_slope) as decimal(38, 18)
+        ) as next_points
     from band_ends
     qualify row_number() over (
         partition by unit_code, fiscal_year, rubric_id, criterion_code
