@@ -69,7 +69,7 @@ class Watched:
 
     def line(self, text: str) -> str:
         """What is told, with the region that it is of."""
-        return text if self.region in (None, OWN) else f"{self.region} {text}"
+        return names.line(self.region, text)
 
     def tell(self, told: list[Topic]) -> None:
         """Tell what there is to do, with the region that it is of."""

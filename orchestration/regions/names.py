@@ -140,6 +140,16 @@ def named(names: Iterable[str], wanted: str) -> str | None:
     return next((name for name in names if name == unicodedata.normalize("NFC", wanted)), None)
 
 
+def line(region: str | None, text: str) -> str:
+    """What is told, with the region that it is of.
+
+    Args:
+        region: The region; `.` or none for what is of no region.
+        text: What is told.
+    """
+    return text if region in (None, OWN) else f"{region} {text}"
+
+
 def prepare(root: Folders, region: str) -> Folders:
     """The folders of a region, whose warehouse is made with the rights of the whole.
 

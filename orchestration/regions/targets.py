@@ -30,7 +30,7 @@ class Target:
 
     def line(self, reason: str) -> str:
         """What is told, with the region that it is of."""
-        return reason if self.region == OWN else f"{self.region} {reason}"
+        return names.line(self.region, reason)
 
 
 def to_load(
