@@ -154,14 +154,19 @@ band_ends as (
     where criteria.method = 'band' and bands.points is not null
 ),
 
--- One that gives more before one that does not; of two as near the one that gives the most.
-banded as (
+band_points as (
     select
         *,
         cast(
             points + if(upper_points is null, 0, points_of_slope) as decimal(38, 18)
         ) as next_points
     from band_ends
+),
+
+-- One that gives more before one that does not; of two as near the one that gives the most.
+banded as (
+    select *
+    from band_points
     qualify row_number() over (
         partition by unit_code, fiscal_year, rubric_id, criterion_code
         order by
