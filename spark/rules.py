@@ -443,8 +443,18 @@ def _arg(name: str) -> Rule:
 
 
 def _window(node: Any) -> Any:
-    """Spark has no filter over a window, and numbers no rows without an order."""
-    function = node.this
+    """Spark has no filter over a window, and numbers no rows without an order.
+
+    Nor does a window see what the same query has just named.
+    """
+    function, select = node.this, node.find_ancestor(exp.Select)
+    named = {made.alias for made in select.expressions if isinstance(made, exp.Alias)}
+    for column in node.find_all(exp.Column):
+        if not column.table and column.name in named:
+            raise _Refused(
+                f"{column.name} in a window, named in the same query: Spark does not see it there; "
+                "name it in a query before"
+            )
     if isinstance(function, exp.Filter):
         condition = function.expression.this
         aggregate = function.this

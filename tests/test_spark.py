@@ -125,6 +125,7 @@ def test_a_query_means_the_same(duckdbs: str, sparks: str) -> None:
         ("regexp_replace(a, 'x', 'y')", "of several matches DuckDB replaces the first, Spark each"),
         ("regexp_matches(a, '\\w')", r"\w in a pattern: not known to be the same on Spark"),
         ("regexp_matches(a, b)", "a pattern that is no literal"),
+        ("a + 1 as n, rank() over (order by n)", "n in a window, named in the same query"),
         ("len(a)", "write array_length() of a list, length() of a text"),
         ("format('{:.2f}', a)", "format() with {:.2f}: no rule is known for it; use ||"),
         ("cast(a as float)", "type REAL: no rule is known for it"),
