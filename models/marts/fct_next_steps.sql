@@ -93,30 +93,24 @@ counted as (
     from divided
 ),
 
-taken_off as (
-    select
-        *,
-        {{ quotient(
-            'if(is_proportional, points_per_step * next_excess, null)', 'step_size', scale=18
-        ) }} as points_in_proportion
-    from counted
-),
-
+-- In proportion a step less gives what a step costs, up to all.
 stepped as (
     select
         *,
-        -- Each is cast: of unlike decimals DuckDB takes the fewest.
-        if(
-            is_proportional,
-            cast(points_in_proportion as decimal(38, 18)),
-            cast(points_per_step * next_steps as decimal(38, 18))
-        ) as points_off,
         threshold + next_excess * if(value < threshold, -1, 1) as next_value,
-        if(points_possible = 0, -points_off, greatest(points_possible - points_off, 0))
-            as next_points,
+        case
+            when is_proportional
+                then cast(
+                    least(points_awarded + points_per_step, points_possible) as decimal(38, 18)
+                )
+            when points_possible = 0 then cast(-points_per_step * next_steps as decimal(38, 18))
+            else cast(
+                greatest(points_possible - points_per_step * next_steps, 0) as decimal(38, 18)
+            )
+        end as next_points,
         if(value < threshold, '>', '<')
         || if(step_rounding = 'whole' and not is_count, '', '=') as comparison
-    from taken_off
+    from counted
 ),
 
 -- The nearest end of a band; of one with a slope that the value is in, a step.
