@@ -12,6 +12,11 @@ SETTINGS = {
     # Moments are written as such, in a type that Parquet's other readers know.
     "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.session.timeZone": "UTC",
+    # A filter that is moved below what it reads carries a copy of it each time: of the long
+    # divisions of fct_next_steps there are more in the end than fit in memory.
+    "spark.sql.optimizer.excludedRules": (
+        "org.apache.spark.sql.catalyst.optimizer.PushDownPredicates"
+    ),
 }
 
 
