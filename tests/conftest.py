@@ -89,6 +89,11 @@ BUILDING = {
 _may_build = False
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores, as one often waits: for a process, or for what another builds."""
+    return (os.cpu_count() or 1) + 1
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what builds, so that the rest can be run by itself, and have the longest files first."""
     for item in items:

@@ -1,5 +1,6 @@
 """What bureaus deliver by mistake: each gets a sentence, and nothing that is published changes."""
 
+import copy
 import gzip
 import os
 import zipfile
@@ -86,10 +87,11 @@ def pipe(path: Path) -> None:
 def zip_bomb(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
-        block = b"\0" * 2**20
-        with archive.open("xl/workbook.xml", "w", force_zip64=True) as entry:
-            for _ in range(4 * 2**10 + 1):
-                entry.write(block)
+        archive.writestr("xl/workbook.xml", b"\0" * 2**26)
+        # What is packed once stands in the archive's list as 65 files.
+        for number in range(64):
+            (again := copy.copy(archive.filelist[0])).filename = f"xl/{number}.xml"
+            archive.filelist.append(again)
 
 
 def zip_of_nothing(path: Path) -> None:
