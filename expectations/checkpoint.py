@@ -121,7 +121,7 @@ def _suites(stage: Stage, years: list[int]) -> list[Any]:
         if not rule.expectations:
             suites[rule.table].append(
                 ExpectQueryToReturnNoRows(
-                    unexpected_rows_query=rule.query, meta=_place(rule, 0), **said
+                    unexpected_rows_query=rule.sql(years, "{batch}"), meta=_place(rule, 0), **said
                 )
             )
     return [gx.ExpectationSuite(table, expectations=found) for table, found in suites.items()]

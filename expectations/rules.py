@@ -1,7 +1,7 @@
 """The rule catalogue, read from rules.yml."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
@@ -19,6 +19,9 @@ FOLDER = Path(__file__).parent
 Stage = Literal["delivered", "waivers", "marts"]
 # What a rule's own table is called in its query: Great Expectations fills in its batch.
 BATCH = "with batch as not materialized (select * from {batch})"
+BATCH_OF_YEARS = "with batch as not materialized (select * from {batch} where {years})"
+# Other tables of what was delivered, which nine other years would only slow.
+DELIVERED = re.compile(r"\bstaging\.stg_\w+")
 RUN_YEARS = "fiscal_year in (select fiscal_year from audit.run_years)"
 STAGES: tuple[Stage, ...] = get_args(Stage)
 
@@ -51,7 +54,8 @@ class Rule:
             is shown.
         holds: What must hold.
         holds_zh: The same in Chinese; none of a rule of one's own that does not say it.
-        query: SQL for the records that violate it, with `{batch}` for the rows of its own table.
+        query: SQL for the records that violate it, with `{batch}` for the rows of its own table,
+            and `{years}` where those of what was delivered are told apart.
         message_zh: What a person is told, values by name in braces.
         message_en: The same in English.
         tolerance: How far apart two sums may be for each of their terms, in yuan; none: not at all.
@@ -82,10 +86,17 @@ class Rule:
         """Schema and name of its table, as SQL writes them."""
         return self.asset.replace("/", ".")
 
-    @property
-    def sql(self) -> str:
-        """The query as DuckDB takes it, on the table itself."""
-        return self.query.format(batch=self.table)
+    def sql(self, years: Iterable[int], batch: str | None = None) -> str:
+        """The query as DuckDB takes it.
+
+        Args:
+            years: The fiscal years run. Of what was delivered it sees these and the years before.
+            batch: The rows of its own table; the table itself by default.
+        """
+        seen = sorted({seen for year in years for seen in (year - 1, year)})
+        return self.query.format(
+            batch=batch or self.table, years=f"fiscal_year in ({', '.join(map(str, seen))})"
+        )
 
     @property
     def is_waivable(self) -> bool:
@@ -110,6 +121,7 @@ def _rule(entry: dict[str, Any], environment: Environment) -> Rule:
     }
     table = entry["asset"].replace("/", ".")
     query = re.sub(rf"\b{re.escape(table)}\b", "batch", rendered["query"])
+    query = DELIVERED.sub(r"(select * from \g<0> where {years})", query)
     where = "" if entry.get("every_year") else f" where {RUN_YEARS}"
     expectations = tuple(
         Expected(
@@ -119,7 +131,8 @@ def _rule(entry: dict[str, Any], environment: Environment) -> Rule:
         )
         for each in entry.get("expectations", ())
     )
-    query = f"{BATCH} select * from ({query}){where}"
+    batch = BATCH_OF_YEARS if DELIVERED.fullmatch(table) else BATCH
+    query = f"{batch} select * from ({query}){where}"
     optional = {"holds_zh": None}
     return Rule(**{**optional, **entry, **rendered, "query": query, "expectations": expectations})
 

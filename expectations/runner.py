@@ -82,7 +82,9 @@ def check(database: Path, stage: Stage) -> list[Outcome]:
                 "delete from audit.findings "
                 "where fiscal_year in (select fiscal_year from audit.run_years)"
             )
-        outcomes = [_record(con, rule, found.get(rule.rule_id, [])) for rule in rules(stage)]
+        run = con.execute("select fiscal_year from audit.run_years").fetchall()
+        years = [year for (year,) in run]
+        outcomes = [_record(con, rule, years, found.get(rule.rule_id, [])) for rule in rules(stage)]
         if stage == "delivered":
             _waive(con)
         _keep(con, stage, outcomes)
@@ -90,10 +92,12 @@ def check(database: Path, stage: Stage) -> list[Outcome]:
     return outcomes
 
 
-def _record(con: duckdb.DuckDBPyConnection, rule: Rule, entries: list[dict[str, Any]]) -> Outcome:
+def _record(
+    con: duckdb.DuckDBPyConnection, rule: Rule, years: list[int], entries: list[dict[str, Any]]
+) -> Outcome:
     """Find every record that violates a rule; those of what was delivered become findings."""
     holds = bool(entries) and all(entry["success"] for entry in entries)
-    con.execute(f"create or replace temp table violating as {rule.sql}")
+    con.execute(f"create or replace temp table violating as {rule.sql(years)}")
     ((rows,),) = con.fetchall()
     if not rows:
         return Outcome(rule, holds=holds)

@@ -197,7 +197,7 @@ class Recorder:
                             description=outcome.rule.holds,
                             expected="0",
                             actual=str(outcome.violations),
-                            content=outcome.rule.sql,
+                            content=outcome.rule.sql([self._year]),
                             contentType="sql",
                         )
                         for outcome in group
