@@ -34,7 +34,6 @@ from orchestration.project import PROJECT_DIR, Folders
 from orchestration.publication import chain, folder
 from orchestration.publication.folder import Warehouse
 from orchestration.regions import catalogue
-from orchestration.regions import names as regions
 from tests import engines
 from tests.conftest import LANDING, shift_year
 from tests.servers import postgres
@@ -364,12 +363,13 @@ class Workers:
         return there
 
     def in_the_middle(self, records: dg.DagsterInstance) -> tuple[dg.DagsterRun, int] | None:
-        """A run that builds, with its process, while another region is published."""
-        if any((self.of(name) / "published").exists() for name in "乙丙丁戊"):
-            for run in records.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
-                warehouse = self.of(region_of(run))
-                if (warehouse / "build").exists() and (pid := holder(warehouse / ".lock")):
-                    return run, pid
+        """A run that builds, with its process, while the catalogue shows another region."""
+        shown = {name for name, *_ in self.shown()}
+        for of in records.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
+            warehouse = self.of(region_of(of))
+            if (shown - {region_of(of)}) and (warehouse / "build").exists():
+                pid = holder(warehouse / ".lock")
+                return (of, pid) if pid else None
         return None
 
     def ended(self, records: dg.DagsterInstance) -> "list[dg.RunRecord] | None":
@@ -379,14 +379,11 @@ class Workers:
         are_over = all(r.dagster_run.is_finished for r in runs)
         return runs if are_over and len(well) == len(self.PARTITIONS) else None
 
-    def bytes_of(self, name: str) -> dict[str, str]:
-        """The files of what a region has published, with their checksums."""
-        return {
-            str(path.relative_to(self.of(name))): chain.sha256(path)
-            for part in ("chain", "publications", "states")
-            for path in (self.of(name) / part).rglob("*")
-            if path.is_file()
-        }
+    def published(self) -> dict[Path, str]:
+        """The files of the publications that readers see, with their checksums."""
+        links = (self.folders.warehouse / "regions").glob("region=*/published")
+        files = (path for link in links for path in link.resolve().rglob("*") if path.is_file())
+        return {path: chain.sha256(path) for path in files}
 
     def faults(self) -> list[str]:
         """What is not as it must be of the five regions and their catalogue."""
@@ -405,9 +402,11 @@ class Workers:
         return found
 
     def shown(self) -> list[tuple[object, ...]]:
-        """What a reader of the catalogue sees of the regions' years."""
+        """What a reader of the catalogue sees of the regions' years; nothing before there is one."""
+        path = catalogue.path_of(self.folders.warehouse)
+        if not path.exists():
+            return []
         with duckdb.connect() as con:
-            path = catalogue.path_of(self.folders.warehouse)
             con.execute(f"attach '{path}' as catalogue (read_only)")
             return con.execute(
                 "select region, fiscal_year, count(*), sum(total_score) "
@@ -431,7 +430,7 @@ def holder(lock: Path) -> int | None:
 
 def most_at_once(runs: list[dg.RunRecord]) -> int:
     """How many there were at the moment that had the most."""
-    times = [(run.start_time or 0, run.end_time or 0) for run in runs]
+    times = [(each.start_time or 0, each.end_time or 0) for each in runs]
     return max(sum(start <= at < end for start, end in times) for at, _ in times)
 
 
@@ -441,40 +440,54 @@ def workers(scene: Scene, trials: Trials, chance: random.Random) -> None:
         tempfile.TemporaryDirectory(prefix="jixiao-workers-") as place,
         postgres("owner") as server,
     ):
-        of, began = Workers(scene, Path(place), server.port), time.monotonic()
-        with of.daemon() as records:
-            of.until("regions", lambda: len(records.get_dynamic_partitions("region")) == 5)
-            of.launch()
-            of.until("build", lambda: of.in_the_middle(records))
-            time.sleep(chance.uniform(0, 4))
-            killed, pid = of.until("build", lambda: of.in_the_middle(records))
-            others = {*regions.built(of.folders.warehouse)} - {"甲", region_of(killed)}
-            before = {name: of.bytes_of(name) for name in others}
-            os.kill(pid, signal.SIGKILL)
-            at, seen = time.time(), of.shown()
-            runs = of.until("end", lambda: of.ended(records))
-        seconds = time.monotonic() - began
-        faults = of.faults()
-        if before != {name: of.bytes_of(name) for name in others}:
-            faults.append("bytes of another region changed")
-        if not {name for name, *_ in seen} >= others:
-            faults.append(f"after the kill the catalogue showed {seen}")
-        (dead,) = (run for run in runs if run.dagster_run.run_id == killed.run_id)
-        again = [run for run in runs if run.dagster_run.parent_run_id == killed.run_id]
-        if len(again) != 1 or len(runs) != len(of.PARTITIONS) + 1:
-            faults.append(f"{len(runs)} runs, {len(again)} of them anew")
-        if (most := most_at_once(runs)) != of.AT_ONCE:
-            faults.append(f"{most} runs at once")
-        for name in of.YEARS_OF:
-            mine = [run for run in runs if region_of(run.dagster_run) == name]
-            if (most := most_at_once(mine)) != 1:
-                faults.append(f"{name}: {most} runs at once")
-        told = (
-            f"{killed.tags['dagster/partition']} killed with {len(others)} published; noticed after "
-            f"{(dead.end_time or 0) - at:.1f} s, anew after {(again[0].start_time or 0) - at:.0f} s; "
-            f"{len(runs)} runs in {seconds:.0f} s"
-        )
-    trials.end("workers", told, faults)
+        of = Workers(scene, Path(place), server.port)
+        try:
+            with of.daemon() as records:
+                trials.end("workers", *killed_in_the_middle(of, records, chance))
+        except TimeoutError as error:
+            trials.end("workers", "waited in vain", [str(error)])
+
+
+def killed_in_the_middle(
+    of: Workers, records: dg.DagsterInstance, chance: random.Random
+) -> tuple[str, list[str]]:
+    """What is told of the trial, and what is not as it must be."""
+    began = time.monotonic()
+    of.until("regions", lambda: len(records.get_dynamic_partitions("region")) == len(of.YEARS_OF))
+    of.launch()
+    of.until("build", lambda: of.in_the_middle(records))
+    time.sleep(chance.uniform(0, 4))
+    before = of.published()
+    killed, pid = of.until("build", lambda: of.in_the_middle(records))
+    shown = of.shown()
+    os.kill(pid, signal.SIGKILL)
+    at, still_shown = time.time(), of.shown()
+    runs = of.until("end", lambda: of.ended(records))
+    seconds = time.monotonic() - began
+
+    faults = of.faults() + [
+        f"{path} has changed"
+        for path, digest in before.items()
+        if not path.is_file() or chain.sha256(path) != digest
+    ]
+    if not {*still_shown} >= {*shown}:
+        faults.append(f"the catalogue showed {shown}, after the kill {still_shown}")
+    (dead,) = (r for r in runs if r.dagster_run.run_id == killed.run_id)
+    (again, *more) = (r for r in runs if r.dagster_run.parent_run_id == killed.run_id)
+    if more or len(runs) != len(of.PARTITIONS) + 1:
+        faults.append(f"{len(runs)} runs, {1 + len(more)} of them anew")
+    if (most := most_at_once(runs)) != of.AT_ONCE:
+        faults.append(f"{most} runs at once")
+    for name in of.YEARS_OF:
+        mine = [r for r in runs if region_of(r.dagster_run) == name]
+        if (most := most_at_once(mine)) != 1:
+            faults.append(f"{name}: {most} runs at once")
+    told = (
+        f"{killed.tags['dagster/partition']} killed, {len(shown)} shown; noticed after "
+        f"{(dead.end_time or 0) - at:.1f} s, anew after {(again.start_time or 0) - at:.0f} s; "
+        f"{len(runs)} runs in {seconds:.0f} s"
+    )
+    return told, faults
 
 
 def main() -> int:
