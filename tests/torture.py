@@ -17,7 +17,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -324,6 +324,7 @@ class Workers:
             return subprocess.Popen(
                 [Path(sys.executable).parent / program, *arguments],
                 cwd=engines.PROJECT, env=self.environment, stdout=log, stderr=log,
+                start_new_session=True,
             )  # fmt: skip
 
     @contextmanager
@@ -338,6 +339,9 @@ class Workers:
         finally:
             process.terminate()
             process.wait()
+            # What it started waits for records that are gone soon.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             del os.environ[instance.DATABASE]
 
     def launch(self) -> None:
@@ -363,11 +367,11 @@ class Workers:
         return there
 
     def in_the_middle(self, records: dg.DagsterInstance) -> tuple[dg.DagsterRun, int] | None:
-        """A run that builds, with its process, while the catalogue shows another region."""
+        """A run that builds, with its process, while the catalogue shows two other regions."""
         shown = {name for name, *_ in self.shown()}
         for of in records.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.STARTED])):
             warehouse = self.of(region_of(of))
-            if (shown - {region_of(of)}) and (warehouse / "build").exists():
+            if len(shown - {region_of(of)}) > 1 and (warehouse / "build").exists():
                 pid = holder(warehouse / ".lock")
                 return (of, pid) if pid else None
         return None
