@@ -52,7 +52,7 @@ sandbox: .venv/run.installed  ## a loaded DuckDB file for dbt by hand: dbt build
 bench: .venv/dev.installed  ## what a run takes, beside the least that it could; BENCH=--help
 	@$(BIN)/python -m bench $(BENCH)
 
-torture: .venv/dev.installed  ## kills, full disks, clocks, readers: half an hour; TORTURE=--help
+torture: .venv/dev.installed  ## kills, full disks, clocks, readers, workers: half an hour; TORTURE=--help
 	@$(BIN)/python -m tests.torture $(TORTURE)
 
 dagster: .venv/run.installed  ## the graph in a browser, with its schedule

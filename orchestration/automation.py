@@ -38,6 +38,9 @@ PUBLISHED = dg.AssetKey("published")
 UP_TO_DATE, WARN = "up_to_date", dg.AssetCheckSeverity.WARN
 RUNNING = dg.DefaultSensorStatus.RUNNING
 ENDED = (dg.DagsterRunStatus.SUCCESS, dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED)
+# Of a run that failed without a step of it having failed; and the states of backfills that go on.
+WILL_RETRY, OPEN = "dagster/will_retry", ("REQUESTED", "CANCELING", "FAILING")
+NOT_ANEW = "Dagster starts no run of a backfill anew that has ended; launch it again"
 # A run that does not hold its warehouse for so long is dead: importing takes seconds.
 DEAD_AFTER = 180
 
@@ -592,14 +595,28 @@ def _not_published(watching: Watching) -> dg.SensorDefinition:
         description="Tells why a year was not published, unless it is tried again by itself.",
     )
     def tell_why_not(context: dg.RunFailureSensorContext) -> None:
-        if context.dagster_run.tags.get("dagster/will_retry") == "true":
+        if _is_started_anew(context.instance, context.dagster_run):
             return
         if watched := _of_run(watching(), context.dagster_run):
             for year in _year_of(context.dagster_run):
                 reasons = list(_reasons(context)) or [str(context.failure_event.message)]
+                if context.dagster_run.tags.get(WILL_RETRY) == "true":
+                    reasons.append(NOT_ANEW)
                 watched.tell([topics.refused(watched.of.database, year, reasons)])
 
     return tell_why_not
+
+
+def _is_started_anew(instance: dg.DagsterInstance, run: dg.DagsterRun) -> bool:
+    """Whether Dagster starts a run anew: none of a backfill that has ended, as its tag may say."""
+    if run.tags.get(WILL_RETRY) != "true":
+        return False
+    if (name := run.tags.get("dagster/backfill")) is None:
+        return True
+    now_of = instance.get_run_by_id(run.run_id) or run
+    backfill = instance.get_backfill(name)
+    is_open = backfill is not None and backfill.status.value in OPEN
+    return is_open or "dagster/auto_retry_run_id" in now_of.tags
 
 
 def _year_of(run: dg.DagsterRun) -> Iterator[int]:

@@ -1,6 +1,7 @@
 """The Dagster definitions: one graph, a partition per fiscal year, built in one step."""
 
 import logging
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -339,5 +340,9 @@ def build_definitions(
 @dg.definitions
 def defs() -> dg.Definitions:
     """What `dagster dev` and the daemon load; folders as the environment says."""
+    # Said of each asset in each process it would bury what the services have to say. For the tests
+    # it is an error, but for what is known.
+    for category in (dg.BetaWarning, dg.PreviewWarning):
+        warnings.simplefilter("ignore", category)
     folders = Folders.from_environment()
     return build_definitions(str(folders.landing), str(folders.warehouse))

@@ -83,7 +83,7 @@ BUILDING = {
     "invented",
     "troubled",
     "with_gaps",
-    "two_regions",
+    "five_regions",
     "cities",
 }
 _may_build = False

@@ -728,10 +728,12 @@ class Taken:
 
 
 class Assessed(Generator):
-    """Departments of the invented cities, assessed by whatever rubrics reach them."""
+    """Departments of the invented cities, or of some districts, assessed by whatever rubrics reach them."""
 
-    def __init__(self, seed: int, seeds: Path) -> None:
+    def __init__(self, seed: int, seeds: Path, districts: list[str] | None = None) -> None:
         super().__init__(seed, seeds)
+        self.cities = [CITY] if districts else [CITY] * 9 + [OTHER_CITY]
+        self.districts = districts or DISTRICTS
         self.assignments = read(seeds / "rubric_assignments.csv")
         self.rubrics = {
             r["rubric_id"]: Rubric(seeds, r["rubric_id"]) for r in read(seeds / "rubrics.csv")
@@ -743,10 +745,10 @@ class Assessed(Generator):
 
     def department(self, number: int) -> list[tuple[str, dict[str, Cell]]]:
         r = self.random
-        city = r.choice([CITY] * 9 + [OTHER_CITY])
+        city = r.choice(self.cities)
         place = {
             "city": city,
-            "district": r.choice(DISTRICTS) if city == CITY else "某区",
+            "district": r.choice(self.districts) if city == CITY else "某区",
             "unit_type": r.choice(TYPES),
         }
         rows = [row for row in super().department(number) if row[0] != "assessments"]

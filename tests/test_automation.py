@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import warnings
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,8 +10,9 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 import pytest
+from dagster._core.execution.backfill import BulkActionStatus, PartitionBackfill
 
-from orchestration import automation, cli
+from orchestration import automation, cli, definitions
 from orchestration.definitions import build_definitions
 from orchestration.graph.build import JOB
 from orchestration.sources.fetch import Outcome
@@ -327,6 +329,23 @@ def test_how_a_run_ended_is_told(
         )
     )  # fmt: skip
     assert len(tick(run)) == 1
+    # Dagster's tag says so of one that it does not start anew, as its backfill has ended.
+    of_backfill = {**run.tags, "dagster/will_retry": "true", "dagster/backfill": "b"}
+    backfill = PartitionBackfill("b", BulkActionStatus.REQUESTED, False, {}, 0.0)
+    instance.add_backfill(backfill)
+    assert tick(run.with_tags(of_backfill)) == []
+    instance.update_backfill(backfill.with_status(BulkActionStatus.COMPLETED))
+    (told,) = tick(run.with_tags(of_backfill))
+    assert automation.NOT_ANEW in told
+    instance.add_run_tags(run.run_id, {"dagster/auto_retry_run_id": "r"})
+    assert tick(run) == tick(run.with_tags(of_backfill)) == []
+
+
+def test_the_services_do_not_say_of_each_asset_what_dagster_may_change() -> None:
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        definitions.defs()
+    assert [str(one.message) for one in said] == []
 
 
 def test_what_cannot_be_fetched_is_told_once_and_what_can_is_built(

@@ -8,12 +8,11 @@ import shutil
 import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from fractions import Fraction
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import dagster as dg
 import duckdb
@@ -23,15 +22,32 @@ from orchestration import automation, cli, duck, launch
 from orchestration.definitions import build_definitions
 from orchestration.faults import WrongSurroundings
 from orchestration.graph.build import JOB
-from orchestration.project import OWN, PROJECT_DIR, Folders
+from orchestration.project import OWN, PROJECT_DIR, SEEDS_DIR, Folders
 from orchestration.publication.folder import Warehouse
 from orchestration.regions import catalogue, names
-from tests.conftest import LANDING, City, Published, append_rows, once, shift_year, write
+from tests.conftest import (
+    LANDING,
+    City,
+    Published,
+    append_rows,
+    copy_of_the_project,
+    once,
+    shift_year,
+    write,
+)
+from tests.random_rubrics import CITY, DISTRICTS, Assessed, Rubrics, Taken
+from tests.reference import read
+from tests.rubric_reference import OFFICIAL
+from tests.synthetic import Generator
 from tests.test_docs import FENCE
 from tests.test_surroundings import command
 
 NANSHAN, YANTIAN = "广东 南山", "Yantian"
 UNITS = {NANSHAN: "440305-gxj", YANTIAN: "440308-fzyj"}
+# Regions of one invented district each, with a rubric that is drawn.
+DRAWN = {f"虚构 {district}": district for district in DISTRICTS[:3]}
+FIVE = tuple(sorted({*UNITS, *DRAWN}))
+SEED = 20268
 # Where a row was read from, which is another file of another folder.
 PLACES = {"source_file", "source_sha256", "source_row", "load_id"}
 
@@ -63,41 +79,82 @@ class Regions:
         } | {"published": str((root / "published").readlink())}
 
 
-def split(landing: Path, units: dict[str, str], year: int = 2023) -> None:
-    """Deliver each of the two departments in the folder of a region."""
-    for source in sorted((LANDING / "2023").glob("*.csv")):
-        with source.open(encoding="utf-8", newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        for region, unit in units.items():
-            if mine := [row for row in rows if row["unit_code"] == unit]:
-                path = landing / region / str(year) / source.name
-                path.parent.mkdir(parents=True, exist_ok=True)
-                with path.open("w", encoding="utf-8", newline="") as stream:
-                    writer = csv.DictWriter(stream, rows[0].keys())
-                    writer.writeheader()
-                    writer.writerows(mine)
+def split(landing: Path, regions: dict[str, str], source: Path = LANDING) -> None:
+    """Deliver each department of 2023 in the folder of the region that is named for it."""
+    for path in sorted((source / "2023").glob("*.csv")):
+        rows = defaultdict(list)
+        for row in read(path):
+            rows[regions[row["unit_code"]]].append(row)
+        for region, mine in rows.items():
+            with opened(landing / region / "2023" / path.name) as stream:
+                writer = csv.DictWriter(stream, mine[0].keys())
+                writer.writeheader()
+                writer.writerows(mine)
+
+
+def opened(path: Path) -> TextIO:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path.open("w", encoding="utf-8", newline="")
+
+
+def draw(folder: Path, seeds: Path) -> Path:
+    """Add a rubric for each invented district to the seeds; a landing folder of its departments."""
+    sample = Generator(SEED, SEEDS_DIR).landing(folder / "sample", 2023, 60)
+    rubrics = Rubrics(SEED, SEEDS_DIR, Taken(sample, 2023), rubrics=1 + len(DRAWN))
+    rubrics.written["rubric_assignments"] = [
+        {"city": CITY, "district": district, "rubric_id": name, "role": OFFICIAL}
+        for district, name in zip(DRAWN.values(), [*rubrics.drafts][1:], strict=True)
+    ]
+    rubrics.add_to(seeds)
+    return Assessed(SEED, seeds, [*DRAWN.values()]).landing(folder / "drawn", 2023, 24)
 
 
 @pytest.fixture(scope="session")
-def two_regions(tmp_path_factory: pytest.TempPathFactory) -> Regions:
-    """The two departments, each a region, run by the command beside a third that is refused.
+def five_regions(tmp_path_factory: pytest.TempPathFactory) -> Regions:
+    """Five regions, run by the command beside one that is refused, and all their departments as one.
 
-    Built once for all processes; not to be changed.
+    Of the two real departments each is a region; three have invented departments. Built once for all
+    processes; not to be changed.
     """
 
     def make(folder: Path) -> None:
-        split(folder / "landing", UNITS)
-        (folder / "landing" / "坏" / "2023").mkdir(parents=True)
-        (folder / "landing" / "坏" / "2023" / "stafing.csv").write_text("x")
-        (folder / "landing" / "a=b" / "2023").mkdir(parents=True)
-        (folder / "landing" / "notes").mkdir()
-        run = ["run", "--landing", str(folder / "landing"), "--warehouse"]
-        said = (folder / "said").open("w", encoding="utf-8")
-        with said, redirect_stdout(said), redirect_stderr(said):
-            status = cli.main([*run, str(folder / "warehouse")])
-        (folder / "status").write_text(str(status))
+        run = copy_of_the_project(folder / "project")
+        landing = folder / "landing"
+        drawn = draw(folder, folder / "project" / "seeds")
+        regions = {district: region for region, district in DRAWN.items()}
+        split(landing, {unit: region for region, unit in UNITS.items()})
+        split(
+            landing,
+            {
+                row["unit_code"]: regions[row["district"]]
+                for row in read(drawn / "2023" / "departments.csv")
+            },
+            drawn,
+        )
+        # The real ones as they are shipped: texts of corrections name their file and row.
+        shutil.copytree(LANDING, folder / "whole" / "landing")
+        for path in (drawn / "2023").iterdir():
+            write(
+                folder / "whole" / "landing" / "2023" / path.stem / "drawn.csv", path.read_bytes()
+            )
+        (landing / "坏" / "2023").mkdir(parents=True)
+        (landing / "坏" / "2023" / "stafing.csv").write_text("x")
+        (landing / "a=b" / "2023").mkdir(parents=True)
+        (landing / "notes").mkdir()
+        for of in (folder, folder / "whole"):
+            ran = run("run", "--landing", str(of / "landing"), "--warehouse", str(of / "warehouse"))
+            (of / "said").write_text(ran.stdout + ran.stderr)
+            (of / "status").write_text(str(ran.returncode))
 
-    return Regions(once(tmp_path_factory, "two_regions", make) / "warehouse")
+    return Regions(once(tmp_path_factory, "five_regions", make) / "warehouse")
+
+
+@pytest.fixture
+def whole(five_regions: Regions) -> Published:
+    """The departments of the five regions, built as one landing folder; not to be changed."""
+    folder = five_regions.warehouse.parent / "whole"
+    assert (folder / "status").read_text() == str(cli.PUBLISHED), (folder / "said").read_text()
+    return Published(folder / "warehouse")
 
 
 def region_of(warehouse: Path, region: str, published: Published) -> Path:
@@ -107,8 +164,8 @@ def region_of(warehouse: Path, region: str, published: Published) -> Path:
     return root
 
 
-def test_one_region_that_is_refused_leaves_the_others(two_regions: Regions) -> None:
-    folder = two_regions.warehouse.parent
+def test_one_region_that_is_refused_leaves_the_others(five_regions: Regions) -> None:
+    folder = five_regions.warehouse.parent
     assert (folder / "status").read_text() == str(cli.REFUSED)
     said = (folder / "said").read_text("utf-8").splitlines()
     told = [line for line in said if line.startswith(("坏 2023 refused: ", f"{folder}/landing"))]
@@ -119,18 +176,17 @@ def test_one_region_that_is_refused_leaves_the_others(two_regions: Regions) -> N
     )
     assert len(told) == 3
     assert [line for line in said if line.startswith("region ")] == [
-        f"region {name}" for name in (YANTIAN, "坏", NANSHAN)
+        f"region {name}" for name in sorted((*FIVE, "坏"))
     ]
-    assert names.built(two_regions.warehouse) == (YANTIAN, NANSHAN)
-    assert two_regions.rows("select region from national.dim_regions order by 1") == [
-        (YANTIAN,), (NANSHAN,),
-    ]  # fmt: skip
+    assert names.built(five_regions.warehouse) == FIVE
+    assert five_regions.rows("select region from national.dim_regions order by 1") == [
+        (region,) for region in FIVE
+    ]
 
 
-def test_the_union_is_the_whole(two_regions: Regions, two_departments: Published) -> None:
-    with two_regions.connect() as con:
-        path = two_departments.warehouse / "published" / "scores.duckdb"
-        duck.attach(con, path, "whole")
+def test_the_union_is_the_whole(five_regions: Regions, whole: Published) -> None:
+    with five_regions.connect() as con:
+        duck.attach(con, whole.warehouse / "published" / "scores.duckdb", "whole")
         relations: dict[str, dict[str, str]] = defaultdict(dict)
         for table, column, kind in con.execute(
             "select table_name, column_name, data_type from duckdb_columns() "
@@ -155,18 +211,20 @@ def test_the_union_is_the_whole(two_regions: Regions, two_departments: Published
             union = con.execute(query.format("all_regions")).fetchall()
             assert union == con.execute(query.format("whole")).fetchall(), table
         assert con.execute(
-            "select region, unit_code from marts.dim_departments order by all"
-        ).fetchall() == sorted(UNITS.items())
+            "select region, unit_code, district from marts.dim_departments order by all"
+        ).fetchall() == sorted(
+            (region, unit, district) for unit, (region, district) in of_regions(whole).items()
+        )
         rows = {
             table: con.execute(f"select count(*) from all_regions.audit.{table}").fetchall()
             for table in ("findings", "runs")
         }
         findings = con.execute("select count(*) from whole.audit.findings").fetchall()
-        assert rows == {"findings": findings, "runs": [(2,)]}
+        assert rows == {"findings": findings, "runs": [(len(FIVE),)]}
 
 
-def test_everything_of_the_catalogue_is_described(two_regions: Regions) -> None:
-    bare = two_regions.rows(
+def test_everything_of_the_catalogue_is_described(five_regions: Regions) -> None:
+    bare = five_regions.rows(
         """
         select schema_name, table_name, column_name from duckdb_columns()
         where comment is null and database_name = 'all_regions' and schema_name not like 'region=%'
@@ -179,21 +237,22 @@ def test_everything_of_the_catalogue_is_described(two_regions: Regions) -> None:
 
 
 def test_a_region_added_or_lost_changes_nothing_of_the_others(
-    two_regions: Regions, with_gaps: Published, tmp_path: Path
+    five_regions: Regions, with_gaps: Published, tmp_path: Path
 ) -> None:
-    shutil.copytree(two_regions.warehouse, tmp_path / "warehouse", symlinks=True)
+    shutil.copytree(five_regions.warehouse, tmp_path / "warehouse", symlinks=True)
     regions = Regions(tmp_path / "warehouse")
     before = {region: regions.bytes_of(region) for region in UNITS}
     # Moved, so it is written anew once.
-    assert [of.region for of in catalogue.write(regions.warehouse) or []] == [YANTIAN, NANSHAN]
+    assert [of.region for of in catalogue.write(regions.warehouse) or []] == [*FIVE]
     assert catalogue.write(regions.warehouse) is None
-    third = region_of(regions.warehouse, "三", with_gaps)
-    assert len(catalogue.write(regions.warehouse) or []) == 3
-    assert len(regions.rows("from marts.fct_evaluations")) == 2 * 2 + 4
+    evaluations = len(regions.rows("from marts.fct_evaluations"))
+    another = region_of(regions.warehouse, "三", with_gaps)
+    assert len(catalogue.write(regions.warehouse) or []) == len(FIVE) + 1
+    assert len(regions.rows("from marts.fct_evaluations")) == evaluations + 4
     assert {region: regions.bytes_of(region) for region in UNITS} == before
-    shutil.rmtree(third)
-    assert len(catalogue.write(regions.warehouse) or []) == 2
-    assert len(regions.rows("from marts.fct_evaluations")) == 2 * 2
+    shutil.rmtree(another)
+    assert len(catalogue.write(regions.warehouse) or []) == len(FIVE)
+    assert len(regions.rows("from marts.fct_evaluations")) == evaluations
     assert {region: regions.bytes_of(region) for region in UNITS} == before
 
 
@@ -279,35 +338,49 @@ def cities(
     return Regions(warehouse)
 
 
-def test_ranks_by_an_independent_computation(
-    cities: Regions, city: City, troubled: City, two_departments: Published
-) -> None:
-    scored: list[dict[str, Any]] = []
-    for region, published in (("甲", city), ("乙", troubled), ("丙", two_departments)):
-        budgets = {
-            (unit, year): budget
-            for unit, year, budget in published.rows(
-                "select unit_code, fiscal_year, denominator from fct_measures "
-                "where measure_code = 'budget_execution_rate'"
-            )
+def of_regions(whole: Published) -> dict[str, tuple[str, str]]:
+    """The region and the district of each department of the five regions."""
+    of_district = {district: region for region, district in DRAWN.items()}
+    of_district |= {"南山区": NANSHAN, "盐田区": YANTIAN}
+    return {
+        unit: (of_district[district], district)
+        for unit, district in whole.rows("select unit_code, district from dim_departments")
+    }
+
+
+Scored = list[dict[str, Any]]
+
+
+def scored(published: Published, region_of_unit: Callable[[str], str]) -> Scored:
+    """The scored official evaluations, with what they are ranked by."""
+    budgets = {
+        (unit, year): budget
+        for unit, year, budget in published.rows(
+            "select unit_code, fiscal_year, denominator from fct_measures "
+            "where measure_code = 'budget_execution_rate'"
+        )
+    }
+    places = {row[:2]: row[2:] for row in published.rows(
+        "select unit_code, fiscal_year, unit_type, city, district from dim_departments"
+    )}  # fmt: skip
+    points = dict(published.rows("select rubric_id, total_points from dim_rubrics"))
+    return [
+        {
+            "key": (region_of_unit(unit), unit, year), "year": year, "place": places[unit, year],
+            "budget": budgets[unit, year], "share": Fraction(total) / Fraction(points[rubric]),
         }
-        places = {row[:2]: row[2:] for row in published.rows(
-            "select unit_code, fiscal_year, unit_type, city, district from dim_departments"
-        )}  # fmt: skip
-        points = dict(published.rows("select rubric_id, total_points from dim_rubrics"))
         for unit, year, rubric, total in published.rows(
             "select unit_code, fiscal_year, rubric_id, total_score from fct_evaluations "
             "where rubric_role = 'official' and status = 'scored'"
-        ):
-            scored.append({
-                "key": (region, unit, year), "year": year, "place": places[unit, year],
-                "budget": budgets[unit, year],
-                "share": Fraction(total) / Fraction(points[rubric]),
-            })  # fmt: skip
-    assert len(scored) > 150
-    for one in scored:
+        )
+    ]  # fmt: skip
+
+
+def ranked(all_scored: Scored) -> dict[tuple[str, str, int], tuple[Any, ...]]:
+    """What national.fct_ranks is to have of each, by counting those that are higher and lower."""
+    for one in all_scored:
         sizes = [
-            o["budget"] for o in scored if o["year"] == one["year"] and o["budget"] is not None
+            o["budget"] for o in all_scored if o["year"] == one["year"] and o["budget"] is not None
         ]
         smaller = sum(size < one["budget"] for size in sizes) if one["budget"] is not None else None
         one["class"] = None if smaller is None else 4 * smaller // len(sizes) + 1
@@ -316,13 +389,13 @@ def test_ranks_by_an_independent_computation(
         group = among(one)
         if None in (group if len(group) == 2 else ()):
             return (None, None, None)
-        all_of = [o for o in scored if o["year"] == one["year"] and among(o) == group]
+        all_of = [o for o in all_scored if o["year"] == one["year"] and among(o) == group]
         higher = sum(o["share"] > one["share"] for o in all_of)
         lower = sum(o["share"] < one["share"] for o in all_of)
         others = len(all_of) - 1
         return len(all_of), higher + 1, rounded(Fraction(lower, others), 10) if others else None
 
-    expected = {
+    return {
         one["key"]: (
             one["class"],
             *stand(one, lambda o: (o["key"][0], *o["place"][1:])),
@@ -330,18 +403,52 @@ def test_ranks_by_an_independent_computation(
             *stand(one, lambda _: ()),
             *stand(one, lambda o: (o["place"][0], o["class"])),
         )
-        for one in scored
+        for one in all_scored
     }
-    reaches = ("in_district", "in_region", "in_all", "among_peers")
-    columns = ", ".join(f"scored_{r}, rank_{r}, percentile_{r}" for r in reaches)
-    rows = cities.rows(
+
+
+REACHES = ("in_district", "in_region", "in_all", "among_peers")
+
+
+def ranks(regions: Regions) -> dict[tuple[str, str, int], tuple[Any, ...]]:
+    """What national.fct_ranks has, as `ranked` says it."""
+    columns = ", ".join(f"scored_{r}, rank_{r}, percentile_{r}" for r in REACHES)
+    rows = regions.rows(
         f"select region, unit_code, fiscal_year, size_class, {columns} from national.fct_ranks"
     )
-    assert {row[:3]: row[3:] for row in rows} == expected
-    assert len(rows) == len(expected)
+    found = {row[:3]: row[3:] for row in rows}
+    assert len(rows) == len(found)
     # It would show nothing if all were alike.
-    assert {row[3] for row in rows} >= {1, 2, 3, 4}
-    assert len({row[5] for row in rows}) > 10
+    assert {size_class for size_class, *_ in found.values()} >= {1, 2, 3, 4}
+    return found
+
+
+def test_ranks_by_an_independent_computation(
+    cities: Regions, city: City, troubled: City, two_departments: Published
+) -> None:
+    expected = ranked(
+        scored(city, lambda _: "甲") + scored(troubled, lambda _: "乙")
+        + scored(two_departments, lambda _: "丙")
+    )  # fmt: skip
+    found = ranks(cities)
+    assert found == expected
+    assert len(found) > 150
+    assert len({row[2] for row in found.values()}) > 10
+
+
+def test_ranks_of_five_regions_are_those_of_the_whole(
+    five_regions: Regions, whole: Published
+) -> None:
+    regions = of_regions(whole)
+    expected = ranked(scored(whole, lambda unit: regions[unit][0]))
+    assert ranks(five_regions) == expected
+    assert {region for region, _, _ in expected} == {*FIVE}
+    # Equals are in one region, and in several.
+    equals = defaultdict(list)
+    for (region, _, _), row in expected.items():
+        equals[row[8]].append(region)
+    assert any(len({*of}) < len(of) for of in equals.values())
+    assert any(len({*of}) > 1 for of in equals.values())
 
 
 def test_totals_of_regions_by_an_independent_computation(
@@ -579,10 +686,10 @@ def test_surroundings_of_one_region_leave_the_others(
 
 
 def test_dagster_has_a_partition_for_each_year_of_each_region(
-    two_regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    five_regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shutil.copytree(two_regions.warehouse.parent / "landing", tmp_path / "landing")
-    shutil.copytree(two_regions.warehouse, tmp_path / "warehouse", symlinks=True)
+    shutil.copytree(five_regions.warehouse.parent / "landing", tmp_path / "landing")
+    shutil.copytree(five_regions.warehouse, tmp_path / "warehouse", symlinks=True)
     folders = (tmp_path / "landing", tmp_path / "warehouse")
     definitions = build_definitions(*map(str, folders))
     job = definitions.resolve_job_def(JOB)
@@ -605,7 +712,7 @@ def test_dagster_has_a_partition_for_each_year_of_each_region(
         (folders[0] / "新").mkdir()
         shutil.copytree(folders[0] / YANTIAN / "2023", folders[0] / "新" / "2023")
         assert (tick(7), tick(14)) == ([], [f"{NANSHAN}|2023", "新|2023"])
-        assert set(instance.get_dynamic_partitions("region")) == {NANSHAN, YANTIAN, "坏", "新"}
+        assert set(instance.get_dynamic_partitions("region")) == {*FIVE, "坏", "新"}
         assert {"新|2023", f"{YANTIAN}|2024"} <= set(
             job.partitions_def.get_partition_keys(
                 current_time=at, dynamic_partitions_store=instance
@@ -621,13 +728,13 @@ def test_dagster_has_a_partition_for_each_year_of_each_region(
 
 
 def test_what_dagster_launches_is_shown_and_told_of_its_region(
-    two_regions: Regions,
+    five_regions: Regions,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    shutil.copytree(two_regions.warehouse.parent / "landing", tmp_path / "landing")
-    shutil.copytree(two_regions.warehouse, tmp_path / "warehouse", symlinks=True)
+    shutil.copytree(five_regions.warehouse.parent / "landing", tmp_path / "landing")
+    shutil.copytree(five_regions.warehouse, tmp_path / "warehouse", symlinks=True)
     before = Regions(tmp_path / "warehouse").bytes_of(YANTIAN)
     landing = tmp_path / "landing" / NANSHAN
     append_rows(landing / "2023" / "satisfaction_surveys.csv", f"{UNITS[NANSHAN]},2023,加,1,1")
@@ -677,17 +784,17 @@ def test_each_region_has_heads_of_its_own(tmp_path: Path, monkeypatch: pytest.Mo
 
 
 def test_readers_say_which_region_where_there_are_several(
-    two_regions: Regions, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    five_regions: Regions, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    command = ["explain", UNITS[NANSHAN], "--warehouse", str(two_regions.warehouse)]
+    command = ["explain", UNITS[NANSHAN], "--warehouse", str(five_regions.warehouse)]
     assert cli.main(command) == cli.WRONG_USAGE
     assert capfd.readouterr().err == (
-        f"jixiao: {two_regions.warehouse}: it has several regions; say which by --region: "
-        f"{YANTIAN}, {NANSHAN}\n"
+        f"jixiao: {five_regions.warehouse}: it has several regions; say which by --region: "
+        f"{', '.join(FIVE)}\n"
     )
     assert cli.main([*command, "--region", "x"]) == cli.WRONG_USAGE
     assert capfd.readouterr().err == (
-        f"jixiao: {two_regions.warehouse}: no region x is published; it has {YANTIAN}, {NANSHAN}\n"
+        f"jixiao: {five_regions.warehouse}: no region x is published; it has {', '.join(FIVE)}\n"
     )
     assert cli.main([*command, "--region", NANSHAN]) == cli.PUBLISHED
     assert "96.57" in capfd.readouterr().out
@@ -709,7 +816,7 @@ def test_the_only_region_need_not_be_said(
 def test_check_says_of_which_region_a_file_is(
     tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    split(tmp_path, UNITS)
+    split(tmp_path, {unit: region for region, unit in UNITS.items()})
     append_rows(tmp_path / YANTIAN / "2023" / "petitions.csv", ",2023,来访,1,1,1")
     shift_year(tmp_path / NANSHAN, 2023, 2022)
     assert cli.main(["check", "--landing", str(tmp_path), "--year", "2023"]) == cli.REFUSED
@@ -831,15 +938,15 @@ def test_a_region_that_others_may_not_read(
 
 
 def test_the_page_s_queries_are_answered(
-    two_regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    five_regions: Regions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = (PROJECT_DIR / "docs" / "scale.md").read_text("utf-8")
     (query,) = (text for language, text in FENCE.findall(page) if language == "sql")
-    (tmp_path / "warehouse").symlink_to(two_regions.warehouse)
+    (tmp_path / "warehouse").symlink_to(five_regions.warehouse)
     monkeypatch.chdir(tmp_path)
     with duckdb.connect() as con:
         answers = [con.execute(statement).fetchall() for statement in con.extract_statements(query)]
-    assert [len(rows) for rows in answers] == [0, 2, 2]
+    assert [len(rows) for rows in answers] == [0, len(FIVE), 10]
     (files,) = set(re.findall(r"`(warehouse/regions/\*/published\S+)`", page))
     with duckdb.connect() as con:
         found = con.execute(
@@ -847,4 +954,4 @@ def test_the_page_s_queries_are_answered(
             "group by all order by all",
             [files.replace("<mart>", "fct_evaluations")],
         ).fetchall()
-    assert found == [(YANTIAN, 2), (NANSHAN, 2)]
+    assert [region for region, _ in found] == [*FIVE]
