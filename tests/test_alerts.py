@@ -15,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 import duckdb
 import pytest
 
-from orchestration import cli
+from orchestration import cli, endings
 from orchestration.alerts import topics, webhook
 from orchestration.alerts.tell import Topic, tell
 from orchestration.faults import WrongSurroundings
@@ -158,7 +158,7 @@ def test_a_wrong_setting_is_told_before_the_run(
         monkeypatch.setenv(name, value)
     status = cli.main(["run", "--warehouse", str(tmp_path / "warehouse")])
     told = capsys.readouterr().err
-    assert status == cli.WRONG_USAGE
+    assert status == endings.WRONG_USAGE
     assert said in told
     assert "k3y" not in told
 
@@ -225,7 +225,7 @@ def test_the_command_tells_too(
     (tmp_path / "landing" / "2023" / "budget.csv").write_text("x\n")
     arguments = ["--landing", str(tmp_path / "landing"), "--warehouse", str(tmp_path / "w")]
     for _ in range(2):
-        assert cli.main(["run", *arguments]) == cli.REFUSED
+        assert cli.main(["run", *arguments]) == endings.REFUSED
     (taken,) = hook.taken
     assert (taken["kind"], taken["fiscal_year"]) == ("refused", 2023)
     assert any(line.startswith("2023/budget.csv: ") for line in taken["lines"])

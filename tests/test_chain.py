@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import cli
+from orchestration import cli, endings
 from orchestration.faults import WrongSurroundings
 from orchestration.publication import chain
 from tests.conftest import Published, build, save_anew
@@ -307,7 +307,7 @@ def test_a_run_prints_its_head_and_refuses_a_state_that_is_not_its_own(
     copy = Path(shutil.copytree(two_departments.warehouse, tmp_path / "warehouse", symlinks=True))
     name = (copy / "published").readlink().name
     arguments = ["--landing", str(landing), "--warehouse", str(copy)]
-    assert cli.main(["run", *arguments]) == cli.PUBLISHED
+    assert cli.main(["run", *arguments]) == endings.PUBLISHED
     *_, publish, _, _ = caplog.messages
     assert publish.endswith(f"/published, head {chain.head(copy / 'published')}")
     assert (copy / "chain" / f"{name}.json").is_file()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import cli, launch
+from orchestration import cli, endings, launch
 from orchestration import project as settings
 from orchestration.project import EXAMPLE_DIR, PROJECT_DIR, Folders
 from tests.conftest import LANDING, Published, append_rows, shift_year
@@ -74,7 +74,7 @@ def test_wrong_usage(
 ) -> None:
     if arguments[:1] in (["run"], ["verify"]):
         arguments = [*arguments, "--warehouse", str(tmp_path / "warehouse")]
-    assert cli.main(arguments) == cli.WRONG_USAGE
+    assert cli.main(arguments) == endings.WRONG_USAGE
     assert message in capsys.readouterr().err
     assert not (tmp_path / "warehouse").exists()
 
@@ -90,7 +90,7 @@ def test_a_refused_year_and_the_worst_status(
         ["run", "--landing", str(landing), "--warehouse", str(tmp_path / "warehouse")]
     )
     out, err = capfd.readouterr()
-    assert status == cli.REFUSED
+    assert status == endings.REFUSED
     refusals = [line for line in err.splitlines() if "refused" in line]
     assert len(refusals) == 1
     assert refusals[0].startswith(
@@ -111,10 +111,10 @@ def test_strict_says_when_an_evaluation_has_gaps(
     # What is told is told of what is published, with gaps and without.
     monkeypatch.setattr(launch, "launch", lambda *_: {2023: []})
     arguments = ["run", "--landing", str(LANDING), "--warehouse"]
-    assert cli.main([*arguments, str(with_gaps.warehouse)]) == cli.PUBLISHED
-    assert cli.main([*arguments, str(with_gaps.warehouse), "--strict"]) == cli.WITH_GAPS
+    assert cli.main([*arguments, str(with_gaps.warehouse)]) == endings.PUBLISHED
+    assert cli.main([*arguments, str(with_gaps.warehouse), "--strict"]) == endings.WITH_GAPS
     assert "缺少：satisfaction" in capfd.readouterr().out
-    assert cli.main([*arguments, str(two_departments.warehouse), "--strict"]) == cli.PUBLISHED
+    assert cli.main([*arguments, str(two_departments.warehouse), "--strict"]) == endings.PUBLISHED
 
 
 def test_folders_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +127,7 @@ def test_folders_by_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         return {2023: ["2023 refused: as the test wants it"]}
 
     monkeypatch.setattr(launch, "launch", refuse)
-    assert cli.main(["run"]) == cli.REFUSED
+    assert cli.main(["run"]) == endings.REFUSED
     assert seen == [(LANDING, tmp_path / "elsewhere", [2023])]
 
 
@@ -152,7 +152,7 @@ def test_a_year_that_the_landing_folder_does_not_have_is_told(
     monkeypatch.setattr(launch, "launch", lambda *_: {2024: []})
     (landing / "2023").rename(landing / "2024")
     command = ["run", "--landing", str(landing), "--warehouse", str(published.warehouse)]
-    assert cli.main(command) == cli.PUBLISHED
+    assert cli.main(command) == endings.PUBLISHED
     assert capfd.readouterr().out.splitlines()[-1] == (
         f"2023 stays published as it was loaded from {LANDING}; {landing} has no folder 2023"
     )
@@ -165,7 +165,7 @@ def test_a_fault_in_the_project_is_one_line(
     broken: Path = project.folder / "models" / "marts" / "fct_measures.sql"  # type: ignore[attr-defined]
     broken.write_text(broken.read_text("utf-8").replace("numerator", "numerater"), "utf-8")
     run = project("run", "--warehouse", str(tmp_path / "warehouse"))
-    assert run.returncode == cli.REFUSED
+    assert run.returncode == endings.REFUSED
     assert "2023 refused: fct_measures (models/marts/fct_measures.sql): " in run.stderr
     assert "Traceback" not in run.stderr
     assert not (tmp_path / "warehouse" / "published").exists()
@@ -179,7 +179,7 @@ def test_strict_check_says_what_a_run_would_come_to(
     before = sorted((path, path.lstat().st_mtime_ns) for path in warehouse.rglob("*"))
     append_rows(landing / "2023" / "budgets.csv", "440305-gxj,2023,other,x,1,1,元")
     command = ["check", "--strict", "--landing", str(landing), "--warehouse", str(warehouse)]
-    assert cli.main(command) == cli.WITH_GAPS
+    assert cli.main(command) == endings.WITH_GAPS
     out, err = capfd.readouterr()
     assert "2023 rejected: 2023/budgets.csv row 12: initial_budget = x; " in out
     assert "blocked" in out and "96.08" in out
@@ -191,13 +191,13 @@ def test_check_reads_everything_and_builds_nothing(
     landing: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     arguments = ["check", "--landing", str(landing)]
-    assert cli.main(arguments) == cli.PUBLISHED
+    assert cli.main(arguments) == endings.PUBLISHED
     summary = {line.split()[0]: line.split()[1:] for line in capfd.readouterr().out.splitlines()}
     assert summary["budgets"] == ["1", "10", "0", "2"]
     assert len(summary) == 1 + 17
 
     append_rows(landing / "2023" / "budgets.csv", "440305-gxj,2023,other,x,1,1,元")
-    assert cli.main(arguments) == cli.PUBLISHED
+    assert cli.main(arguments) == endings.PUBLISHED
     out = capfd.readouterr().out
     assert (
         "2023 rejected: 2023/budgets.csv row 12: initial_budget = x; expected a number that fits, "
@@ -206,7 +206,7 @@ def test_check_reads_everything_and_builds_nothing(
 
     append_rows(landing / "2023" / "petitions.csv", ",2023,来访,1,1,1")
     (landing / "2023" / "asets.csv").write_text("x")
-    assert cli.main(arguments) == cli.REFUSED
+    assert cli.main(arguments) == endings.REFUSED
     assert "2023 refused: 2023/asets.csv: 'asets' is no table" in capfd.readouterr().err
     assert not (landing.parent / "warehouse").exists()
 
@@ -214,7 +214,7 @@ def test_check_reads_everything_and_builds_nothing(
 def test_the_reference_page_is_what_help_says(capsys: pytest.CaptureFixture[str]) -> None:
     said = {}
     for command in ([], *([name] for name in cli.jixiao.commands)):
-        assert cli.main([*command, "--help"]) == cli.PUBLISHED
+        assert cli.main([*command, "--help"]) == endings.PUBLISHED
         said[" ".join(["jixiao", *command])] = capsys.readouterr().out
     page = (PROJECT_DIR / "docs" / "commands.md").read_text("utf-8")
     shown = re.findall(r"^## ([^\n]+)\n\n```\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
@@ -222,7 +222,7 @@ def test_the_reference_page_is_what_help_says(capsys: pytest.CaptureFixture[str]
 
 
 def test_the_version_is_that_of_the_changelog(capsys: pytest.CaptureFixture[str]) -> None:
-    assert cli.main(["--version"]) == cli.PUBLISHED
+    assert cli.main(["--version"]) == endings.PUBLISHED
     latest = re.findall(
         r"^## ([0-9].+)$", (PROJECT_DIR / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE
     )

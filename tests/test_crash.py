@@ -14,7 +14,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orchestration import cli, interrupts
+from orchestration import endings, interrupts
 from orchestration.project import BUILD_FILE, PROJECT_DIR
 from orchestration.publication import chain, export
 from orchestration.publication.folder import Warehouse
@@ -169,7 +169,7 @@ def test_sigterm_ends_a_run_in_order(point: str, published: Published, tmp_path:
         process.terminate()
         *steps, last = said.read().splitlines()
     process.join()
-    assert (process.exitcode, out.read_text("utf-8")) == (cli.INTERRUPTED, "")
+    assert (process.exitcode, out.read_text("utf-8")) == (endings.INTERRUPTED, "")
     assert last == "jixiao: interrupted; what was published stays"
     assert not [line for line in steps if not line.startswith("2023  ")]
     assert (published.warehouse / "published").readlink() == link

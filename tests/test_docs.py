@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import cli, dbt
+from orchestration import cli, dbt, endings
 from orchestration.explain import evaluation as explain
 from orchestration.project import PROJECT_DIR
 from tests.conftest import Published
@@ -74,7 +74,7 @@ def test_what_the_pages_show(
         arguments = shlex.split(asked.removeprefix(PROMPT))
         status = cli.main(["explain", *arguments, "--warehouse", str(two_departments.warehouse)])
         out, err = capsys.readouterr()
-        assert status == (cli.WRONG_USAGE if err else cli.PUBLISHED)
+        assert status == (endings.WRONG_USAGE if err else endings.PUBLISHED)
         found = err + out
     else:
         with duckdb.connect() as con:

@@ -15,7 +15,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from orchestration import cli
+from orchestration import cli, endings
 from orchestration.explain.evaluation import CannotExplain, pick
 from orchestration.explain.show import SHOWN_CELLS
 from orchestration.project import PROJECT_DIR
@@ -327,7 +327,7 @@ def test_what_is_not_published(
     invented: Published, explain: Any, arguments: list[str], message: str
 ) -> None:
     status, out, err = explain(invented, *arguments)
-    assert (status, out) == (cli.WRONG_USAGE, "")
+    assert (status, out) == (endings.WRONG_USAGE, "")
     assert message in err
     assert len(err.splitlines()) == 1
 
@@ -340,17 +340,17 @@ def test_an_earlier_year(invented: Published, explain: Any) -> None:
 
 def test_nothing_published(tmp_path: Path, explain: Any) -> None:
     status, _, err = explain(Published(tmp_path), "南山")
-    assert status == cli.WRONG_USAGE
+    assert status == endings.WRONG_USAGE
     assert "nothing is published there; jixiao run publishes" in err
     (tmp_path / "published").mkdir()
     path = tmp_path / "published" / "scores.duckdb"
     path.write_text("no database")
-    assert explain(Published(tmp_path), "南山")[0] == cli.WRONG_USAGE
+    assert explain(Published(tmp_path), "南山")[0] == endings.WRONG_USAGE
     path.unlink()
     with duckdb.connect(str(path)) as con:
         con.execute("create schema marts; create table marts.dim_departments (unit_code varchar)")
     status, _, err = explain(Published(tmp_path), "南山")
-    assert status == cli.WRONG_USAGE
+    assert status == endings.WRONG_USAGE
     assert "not what this version publishes" in err
     assert len(err.splitlines()) == 1
 

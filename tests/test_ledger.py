@@ -8,7 +8,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import audit, cli, ledger, verify
+from orchestration import audit, cli, endings, ledger, verify
 from orchestration.project import SEEDS_DIR
 from orchestration.publication import chain
 from tests.conftest import LANDING, MOMENT, Published, TwoYears, append_rows
@@ -386,7 +386,7 @@ def test_inputs_that_are_not_as_they_were(
     command = ["verify", "--landing", str(landing), "--warehouse", str(warehouse)]
     tamper(warehouse, "update audit.runs set seeds = map(['gone'], ['1']), git_commit = null")
     ((run,),) = Published(warehouse).rows("select run_id[:8] from scores.audit.runs")
-    assert cli.main(command) == cli.DIFFERENT
+    assert cli.main(command) == endings.DIFFERENT
     out, err = capfd.readouterr()
     lines = out.splitlines()
     assert lines[:3] == [
@@ -463,12 +463,12 @@ def test_wrong_usage_of_verify(
         (["--warehouse", str(warehouse), "--landing", "/nowhere"], "/nowhere: no such folder"),
         (["--warehouse", str(warehouse), "--run", "xyz"], f"expected one of {run} (2023)"),
     ):
-        assert cli.main(["verify", *arguments]) == cli.WRONG_USAGE
+        assert cli.main(["verify", *arguments]) == endings.WRONG_USAGE
         assert message in capfd.readouterr().err
     assert not (tmp_path / "nowhere").exists()
     tamper(warehouse, "alter table audit.runs drop column code_sha256")
     # As an earlier version published it.
     (warehouse / "published" / chain.MANIFEST).unlink()
     shutil.rmtree(warehouse / "chain")
-    assert cli.main(["verify", "--warehouse", str(warehouse)]) == cli.WRONG_USAGE
+    assert cli.main(["verify", "--warehouse", str(warehouse)]) == endings.WRONG_USAGE
     assert "did not record its inputs" in capfd.readouterr().err

@@ -19,7 +19,7 @@ import dagster as dg
 import pytest
 import yaml
 
-from orchestration import cli, instance
+from orchestration import cli, endings, instance
 from orchestration.alerts.tell import Topic, tell
 from orchestration.faults import WrongSurroundings, keep_details
 from orchestration.project import PROJECT_DIR
@@ -302,7 +302,7 @@ def test_a_database_that_cannot_be_used_is_told_without_its_address(
     monkeypatch.setenv("JIXIAO_WEBHOOK", f"http://127.0.0.1:1/{SECRET}")
     monkeypatch.setenv("JIXIAO_WEBHOOK_SECRET", SECRET)
     warehouse = tmp_path / "warehouse"
-    assert cli.main(["run", "--warehouse", str(warehouse)]) == cli.WRONG_USAGE
+    assert cli.main(["run", "--warehouse", str(warehouse)]) == endings.WRONG_USAGE
     out, err = capsys.readouterr()
     assert "no Dagster to record the run in" in err
     written = [path.read_text("utf-8", "replace") for path in tmp_path.rglob("*") if path.is_file()]
@@ -399,7 +399,7 @@ def test_a_backup_is_made_and_restored_as_the_page_says(
     assert verify.split()[0] == "jixiao"
     places = ("--landing", str(landing), "--warehouse", str(published.warehouse))
     capfd.readouterr()
-    assert cli.main([*verify.split()[1:], *places]) == cli.SAME
+    assert cli.main([*verify.split()[1:], *places]) == endings.SAME
     assert capfd.readouterr().out == "same\n"
 
 

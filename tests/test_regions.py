@@ -18,7 +18,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orchestration import automation, cli, duck, launch
+from orchestration import automation, cli, duck, endings, launch
 from orchestration.definitions import build_definitions
 from orchestration.faults import WrongSurroundings
 from orchestration.graph.build import JOB
@@ -153,7 +153,7 @@ def five_regions(tmp_path_factory: pytest.TempPathFactory) -> Regions:
 def whole(five_regions: Regions) -> Published:
     """The departments of the five regions, built as one landing folder; not to be changed."""
     folder = five_regions.warehouse.parent / "whole"
-    assert (folder / "status").read_text() == str(cli.PUBLISHED), (folder / "said").read_text()
+    assert (folder / "status").read_text() == str(endings.PUBLISHED), (folder / "said").read_text()
     return Published(folder / "warehouse")
 
 
@@ -166,7 +166,7 @@ def region_of(warehouse: Path, region: str, published: Published) -> Path:
 
 def test_one_region_that_is_refused_leaves_the_others(five_regions: Regions) -> None:
     folder = five_regions.warehouse.parent
-    assert (folder / "status").read_text() == str(cli.REFUSED)
+    assert (folder / "status").read_text() == str(endings.REFUSED)
     said = (folder / "said").read_text("utf-8").splitlines()
     told = [line for line in said if line.startswith(("坏 2023 refused: ", f"{folder}/landing"))]
     assert told[0].startswith("坏 2023 refused: 2023/stafing.csv: 'stafing' is no table")
@@ -275,7 +275,9 @@ def test_readers_see_no_half(
     # came, and so do others until all of it is written.
     assert reader.execute(missing).fetchall() == [("乙", 4)]
     monkeypatch.setattr(catalogue, "write", lambda _: None)
-    assert cli.main(["rollback", "--region", "乙", "--warehouse", str(tmp_path)]) == cli.PUBLISHED
+    assert (
+        cli.main(["rollback", "--region", "乙", "--warehouse", str(tmp_path)]) == endings.PUBLISHED
+    )
     assert reader.execute(missing).fetchall() == regions.rows(missing) == [("乙", 4)]
     monkeypatch.undo()
     ((head, publication),) = regions.rows(
@@ -292,7 +294,7 @@ def test_readers_see_no_half(
     assert regions.rows(missing) == [("乙", 4)]
     assert not [path.name for path in (tmp_path / "regions").glob("*.partial")]
     assert cli.main(["rollback", "--region", "乙", "--warehouse", str(tmp_path)]) == (
-        cli.WRONG_USAGE
+        endings.WRONG_USAGE
     )
     assert "nothing was published before" in capfd.readouterr().err
     catalogue.write(tmp_path)
@@ -641,7 +643,7 @@ def test_regions_to_run(
 ) -> None:
     seen = launched(monkeypatch)
     command = ["run", "--landing", str(three), "--warehouse", str(tmp_path / "warehouse")]
-    assert cli.main([*command, *arguments]) == cli.REFUSED
+    assert cli.main([*command, *arguments]) == endings.REFUSED
     assert seen == expected
     err = capfd.readouterr().err.splitlines()
     for region, years in expected:
@@ -669,7 +671,7 @@ def test_regions_that_there_are_not(
 ) -> None:
     seen = launched(monkeypatch)
     command = ["run", "--landing", str(three), "--warehouse", str(tmp_path / "warehouse")]
-    assert cli.main([*command, *arguments]) == cli.WRONG_USAGE
+    assert cli.main([*command, *arguments]) == endings.WRONG_USAGE
     told = capfd.readouterr().err.splitlines()[-1]
     assert told.startswith("jixiao: ") and line in told
     assert seen == []
@@ -680,7 +682,7 @@ def test_surroundings_of_one_region_leave_the_others(
 ) -> None:
     seen = launched(monkeypatch, refuse="乙")
     command = ["run", "--landing", str(three), "--warehouse", str(tmp_path / "warehouse")]
-    assert cli.main(command) == cli.WRONG_USAGE
+    assert cli.main(command) == endings.WRONG_USAGE
     assert [region for region, _ in seen] == [OWN, "乙", "甲"]
     assert "jixiao: 乙 its state is gone" in capfd.readouterr().err.splitlines()
 
@@ -787,16 +789,16 @@ def test_readers_say_which_region_where_there_are_several(
     five_regions: Regions, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     command = ["explain", UNITS[NANSHAN], "--warehouse", str(five_regions.warehouse)]
-    assert cli.main(command) == cli.WRONG_USAGE
+    assert cli.main(command) == endings.WRONG_USAGE
     assert capfd.readouterr().err == (
         f"jixiao: {five_regions.warehouse}: it has several regions; say which by --region: "
         f"{', '.join(FIVE)}\n"
     )
-    assert cli.main([*command, "--region", "x"]) == cli.WRONG_USAGE
+    assert cli.main([*command, "--region", "x"]) == endings.WRONG_USAGE
     assert capfd.readouterr().err == (
         f"jixiao: {five_regions.warehouse}: no region x is published; it has {', '.join(FIVE)}\n"
     )
-    assert cli.main([*command, "--region", NANSHAN]) == cli.PUBLISHED
+    assert cli.main([*command, "--region", NANSHAN]) == endings.PUBLISHED
     assert "96.57" in capfd.readouterr().out
 
 
@@ -805,12 +807,12 @@ def test_the_only_region_need_not_be_said(
 ) -> None:
     region_of(tmp_path, "甲", two_departments)
     command = ["explain", UNITS[NANSHAN], "--warehouse", str(tmp_path)]
-    assert cli.main(command) == cli.PUBLISHED
-    assert cli.main([*command, "--region", OWN]) == cli.WRONG_USAGE
+    assert cli.main(command) == endings.PUBLISHED
+    assert cli.main([*command, "--region", OWN]) == endings.WRONG_USAGE
     shutil.copytree(two_departments.warehouse, tmp_path, symlinks=True, dirs_exist_ok=True)
-    assert cli.main(command) == cli.WRONG_USAGE
+    assert cli.main(command) == endings.WRONG_USAGE
     assert capfd.readouterr().err.splitlines()[-1].endswith("by --region: 甲, .")
-    assert cli.main([*command, "--region", OWN]) == cli.PUBLISHED
+    assert cli.main([*command, "--region", OWN]) == endings.PUBLISHED
 
 
 def test_check_says_of_which_region_a_file_is(
@@ -819,13 +821,13 @@ def test_check_says_of_which_region_a_file_is(
     split(tmp_path, {unit: region for region, unit in UNITS.items()})
     append_rows(tmp_path / YANTIAN / "2023" / "petitions.csv", ",2023,来访,1,1,1")
     shift_year(tmp_path / NANSHAN, 2023, 2022)
-    assert cli.main(["check", "--landing", str(tmp_path), "--year", "2023"]) == cli.REFUSED
+    assert cli.main(["check", "--landing", str(tmp_path), "--year", "2023"]) == endings.REFUSED
     out, err = capfd.readouterr()
     assert [line for line in out.splitlines() if line.startswith("region ")] == [
         f"region {YANTIAN}", f"region {NANSHAN}",
     ]  # fmt: skip
     assert err.startswith(f"{YANTIAN} 2023 refused: 2023/petitions.csv row ")
-    assert cli.main(["check", "--landing", str(tmp_path), "--region", NANSHAN]) == cli.PUBLISHED
+    assert cli.main(["check", "--landing", str(tmp_path), "--region", NANSHAN]) == endings.PUBLISHED
 
 
 def test_what_is_computed_of_other_marts_is_of_each_region(
@@ -862,11 +864,11 @@ def test_each_region_is_fetched_from_its_own_sources(
             "    tables: {budgets: select 1}\n"
         )
         path.chmod(0o600)
-    assert cli.main(command) == cli.REFUSED
+    assert cli.main(command) == endings.REFUSED
     assert seen == [three / "乙", three / "甲"]
     assert "乙 2023 refused: finance: no" in capfd.readouterr().err.splitlines()
-    assert cli.main([*command, "--region", "甲"]) == cli.PUBLISHED
-    assert cli.main([*command, "--region", "丁"]) == cli.WRONG_USAGE
+    assert cli.main([*command, "--region", "甲"]) == endings.PUBLISHED
+    assert cli.main([*command, "--region", "丁"]) == endings.WRONG_USAGE
     job, daily = automation.fetching(three, three.parent / "warehouse")
     with dg.instance_for_test() as instance:
         at = datetime(2024, 3, 1, tzinfo=UTC)
@@ -877,7 +879,7 @@ def test_each_region_is_fetched_from_its_own_sources(
         assert "乙 2023 finance: no" in str(failed.step_failure_data.user_failure_data.description)
     monkeypatch.setenv("JIXIAO_SOURCES", str(three / "甲" / "sources.yml"))
     capfd.readouterr()
-    assert cli.main(command) == cli.WRONG_USAGE
+    assert cli.main(command) == endings.WRONG_USAGE
     assert "JIXIAO_SOURCES names the sources of one region" in capfd.readouterr().err
 
 
@@ -891,7 +893,7 @@ def test_a_region_that_is_no_longer_delivered_stays_and_is_told(
     launched(monkeypatch)
     region_of(tmp_path / "warehouse", "丙", two_departments)
     command = ["run", "--landing", str(three), "--warehouse", str(tmp_path / "warehouse")]
-    assert cli.main(command) == cli.REFUSED
+    assert cli.main(command) == endings.REFUSED
     assert f"丙 stays published; {three} has no such region" in capfd.readouterr().out.splitlines()
     assert Regions(tmp_path / "warehouse").rows("select region from national.dim_regions") == [
         ("丙",)
@@ -926,14 +928,14 @@ def test_a_region_that_others_may_not_read(
     # A region that is not seen would be left out of the catalogue.
     written = command("rollback", "--region", "甲", "--warehouse", str(tmp_path))
     closed.chmod(0o755)
-    assert (of_one.returncode, of_one.stderr) == (cli.PUBLISHED, "")
+    assert (of_one.returncode, of_one.stderr) == (endings.PUBLISHED, "")
     assert (of_any.returncode, of_any.stderr) == (
-        cli.WRONG_USAGE,
+        endings.WRONG_USAGE,
         f"jixiao: {closed}/published: Permission denied; make it readable, or say which region by "
         "--region\n",
     )
     assert "is undone" in written.stdout
-    assert (written.returncode, written.stderr) == (cli.WRONG_USAGE, of_any.stderr)
+    assert (written.returncode, written.stderr) == (endings.WRONG_USAGE, of_any.stderr)
     assert not catalogue.path_of(tmp_path).exists()
 
 

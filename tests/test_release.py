@@ -7,7 +7,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from orchestration import approval, cli
+from orchestration import approval, cli, endings
 from orchestration.faults import WrongSurroundings
 from orchestration.graph.run import run
 from orchestration.publication import chain
@@ -120,7 +120,7 @@ def test_what_is_published_is_what_was_seen(
     text = surveys.read_bytes()
     surveys.write_bytes(text + b"\n")
     try:
-        assert cli.main(["publish", run_id, "--warehouse", str(previewed)]) == cli.REFUSED
+        assert cli.main(["publish", run_id, "--warehouse", str(previewed)]) == endings.REFUSED
     finally:
         surveys.write_bytes(text)
     assert capsys.readouterr().err == (
@@ -135,7 +135,7 @@ def test_a_preview_ends_with_what_it_follows(
 ) -> None:
     run_id, _ = preview_of(previewed)
     assert approval.publish(previewed, run_id, "审批人") == 2023
-    assert cli.main(["publish", run_id, "--warehouse", str(previewed)]) == cli.WRONG_USAGE
+    assert cli.main(["publish", run_id, "--warehouse", str(previewed)]) == endings.WRONG_USAGE
     assert "no such preview" in capsys.readouterr().err
 
 

@@ -15,7 +15,7 @@ import docx
 import pytest
 from docx.oxml.ns import qn
 
-from orchestration import cli
+from orchestration import cli, endings
 from orchestration.report import forms, workbook
 from orchestration.report import formulas as sheets
 from orchestration.report.layout import Cell, Form, Line, Table
@@ -71,7 +71,7 @@ def cells(table: Any) -> list[list[str]]:
 def documents(report: Callable[..., Told], tmp_path: Path) -> dict[tuple[str, str], Any]:
     """The documents by department and form."""
     status, out, _ = report("--year", 2023, "--out", tmp_path)
-    assert status == cli.PUBLISHED
+    assert status == endings.PUBLISHED
     assert re.fullmatch(rf"{tmp_path}: 6 files, .* 2 departments for 2023, in .* s \(.*\)\n", out)
     return {
         (unit, name): docx.Document(str(tmp_path / f"{unit} {UNITS[unit]} 2023 {name}.docx"))
@@ -426,7 +426,7 @@ def test_the_files_are_named_and_replaced(
     old.parent.mkdir(parents=True)
     old.write_text("old")
     for unit in (YANTIAN, "盐田区发展"):
-        assert report("--year", 2023, "--unit", unit, "--format", "xlsx")[0] == cli.PUBLISHED
+        assert report("--year", 2023, "--unit", unit, "--format", "xlsx")[0] == endings.PUBLISHED
     assert {path.name for path in old.parent.iterdir()} == names
     assert Workbook(old).formulas[sheets.FORM]
     first = old.read_bytes()
@@ -451,7 +451,7 @@ def test_what_is_not_there_is_told(
         arguments = (*arguments[:-1], "440306-gxj")
         told = "2023: no department '440306-gxj'; nearest: 440305-gxj"
     status, out, err = report(*arguments, "--out", tmp_path / "new")
-    assert (status, out) == (cli.WRONG_USAGE, "")
+    assert (status, out) == (endings.WRONG_USAGE, "")
     assert told in err
     assert not (tmp_path / "new").exists()
 
@@ -460,11 +460,11 @@ def test_nothing_published_and_no_place_to_write(
     report: Callable[..., Told], tmp_path: Path
 ) -> None:
     status, _, err = report("--year", 2023, warehouse=tmp_path)
-    assert status == cli.WRONG_USAGE
+    assert status == endings.WRONG_USAGE
     assert err.endswith("nothing is published there; jixiao run publishes\n")
     (tmp_path / "file").touch()
     status, _, err = report("--year", 2023, "--out", tmp_path / "file")
-    assert status == cli.WRONG_USAGE
+    assert status == endings.WRONG_USAGE
     assert (
         err
         == f"jixiao: {tmp_path / 'file'}: cannot be written (File exists); choose another --out\n"
@@ -488,16 +488,18 @@ def test_pdf_is_made_by_libreoffice(
         'while [ $# -gt 0 ]; do case "$1" in --outdir) out="$2"; shift;;\n'
         '*.docx) cp "$1" "$out/$(basename "$1" .docx).pdf";; esac; shift; done',
     )
-    assert report("--year", 2023, "--format", "pdf", "--out", tmp_path / "o")[0] == cli.PUBLISHED
+    assert (
+        report("--year", 2023, "--format", "pdf", "--out", tmp_path / "o")[0] == endings.PUBLISHED
+    )
     assert sorted(path.suffix for path in (tmp_path / "o").iterdir()) == [".pdf"] * 6
     assert (tmp_path / "log").read_text() == "started\n"
     script(tmp_path / "soffice", "echo no display >&2; exit 3")
     status, _, err = report("--year", 2023, "--format", "pdf", "--out", tmp_path / "o")
-    assert status == cli.WRONG_USAGE
+    assert status == endings.WRONG_USAGE
     assert "LibreOffice has not written it (no display); use --format docx" in err
     monkeypatch.setenv("PATH", str(tmp_path / "o"))
     status, _, err = report("--year", 2023, "--format", "pdf", "--out", tmp_path / "o")
-    assert status == cli.WRONG_USAGE
+    assert status == endings.WRONG_USAGE
     assert "install it" in err
     assert "--format docx" in err
     assert len(list((tmp_path / "o").iterdir())) == 6

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestration import cli
+from orchestration import cli, endings
 from orchestration.explain.evaluation import Band
 from orchestration.project import SEEDS_DIR
 from orchestration.rubric import read, show
@@ -128,7 +128,7 @@ def test_every_method_has_words() -> None:
 @pytest.mark.builds
 def test_a_rubric_as_people_read_it(capsys: pytest.CaptureFixture[str]) -> None:
     """Yantian's: its own rows and those of Nanshan's that count under it, in one place each."""
-    assert cli.main(["rubric", "盐田"]) == cli.PUBLISHED
+    assert cli.main(["rubric", "盐田"]) == endings.PUBLISHED
     out, err = capsys.readouterr()
     assert err == ""
     lines = out.splitlines()
@@ -148,7 +148,7 @@ def test_a_rubric_as_people_read_it(capsys: pytest.CaptureFixture[str]) -> None:
         "   数据  budget_adjustment_rate 预算调整率：｜调整预算数 − 年初预算数｜ ÷ 年初预算数（合计）",
     ]
 
-    assert cli.main(["rubric", "yantian_2023", "--format", "html"]) == cli.PUBLISHED
+    assert cli.main(["rubric", "yantian_2023", "--format", "html"]) == endings.PUBLISHED
     page = capsys.readouterr().out
     assert page.count("<tr>") == 1 + 1 + sum(line.startswith("   编码  ") for line in lines)
     assert 'rowspan="' in page and "http" not in page
@@ -157,7 +157,7 @@ def test_a_rubric_as_people_read_it(capsys: pytest.CaptureFixture[str]) -> None:
         if line.startswith("   怎样计分  "):
             assert line.removeprefix("   怎样计分  ") in page
 
-    assert cli.main(["rubric", "宝安"]) == cli.WRONG_USAGE
+    assert cli.main(["rubric", "宝安"]) == endings.WRONG_USAGE
     assert "nanshan_2023 南山区部门整体绩效评价指标体系（2023年度）" in capsys.readouterr().err
 
 
@@ -166,7 +166,7 @@ def test_faulty_seeds_are_told(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(read.seeds, "faults", lambda: ["seeds/rubrics.csv row 2: x"])
-    assert cli.main(["rubric", "盐田"]) == cli.REFUSED
+    assert cli.main(["rubric", "盐田"]) == endings.REFUSED
     assert capsys.readouterr().err == "refused: seeds/rubrics.csv row 2: x\n"
 
 

@@ -15,7 +15,7 @@ import psycopg
 import pytest
 from obstore.store import S3Store
 
-from orchestration import cli
+from orchestration import cli, endings
 from orchestration.faults import LandingRefused, WrongSurroundings
 from orchestration.landing import origins
 from orchestration.landing.contract import landing_contract
@@ -297,7 +297,7 @@ def test_what_fits_no_column_is_refused(
         budgets=f"select 'A' as unit_code, 2023 as fiscal_year, 'total' as budget_line, '元' as amount_unit, {column}",
     )
     capsys.readouterr()
-    assert tables.fetch() == cli.REFUSED
+    assert tables.fetch() == endings.REFUSED
     (line,) = told(capsys)
     assert line.startswith(f"2023 refused: finance: budgets {REFUSED[column]}")
     # All of a source's tables, or none.
@@ -308,7 +308,7 @@ def test_a_missing_key_is_refused(
     tables: Tables, owner: psycopg.Connection, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tables.come_from(departments="select 'A' as unit_code, 'x' as city")
-    assert tables.fetch() == cli.REFUSED
+    assert tables.fetch() == endings.REFUSED
     assert told(capsys) == [
         "2023 refused: finance: departments: the key column fiscal_year is missing; add it"
     ]
@@ -333,12 +333,12 @@ def test_a_database_that_does_not_do_as_asked(
     }
     for query, reason in asked.items():
         tables.come_from(departments=query)
-        assert tables.fetch() == cli.WRONG_USAGE
+        assert tables.fetch() == endings.WRONG_USAGE
         (line,) = told(capsys)
         assert line.startswith(f"jixiao: 2023 finance: {reason}")
     tables.come_from(departments=DEPARTMENT)
     monkeypatch.setenv("PG_PASSWORD", "wrong")
-    assert tables.fetch() == cli.WRONG_USAGE
+    assert tables.fetch() == endings.WRONG_USAGE
     (line,) = told(capsys)
     assert line.startswith(
         f"jixiao: 2023 finance: cannot connect to 127.0.0.1:{tables.port}/postgres ("
@@ -350,11 +350,11 @@ def test_a_database_that_does_not_do_as_asked(
         nobody.bind(("127.0.0.1", 0))
         tables.port = nobody.getsockname()[1]
         tables.come_from(departments=DEPARTMENT)
-        assert tables.fetch() == cli.WRONG_USAGE
+        assert tables.fetch() == endings.WRONG_USAGE
     (line,) = told(capsys)
     assert "Connection refused" in line
     monkeypatch.delenv("PG_PASSWORD")
-    assert tables.fetch() == cli.WRONG_USAGE
+    assert tables.fetch() == endings.WRONG_USAGE
     assert told(capsys) == [
         "jixiao: 2023 finance: the variable PG_PASSWORD is not set; set it in the environment"
     ]
@@ -402,7 +402,7 @@ def test_what_a_source_has_no_more_is_removed(
     petitions = "select 'A' as unit_code, 2023 as fiscal_year, 'x' as channel, 3 as received"
     tables.come_from(departments=DEPARTMENT, petitions=petitions)
     write(tables.landing / "2023" / "departments" / "finance.parquet", "by hand")
-    assert tables.fetch() == cli.REFUSED
+    assert tables.fetch() == endings.REFUSED
     assert told(capsys) == [
         "2023 refused: finance: 2023/departments/finance.parquet: is there already, delivered as a file; move it "
         "away, or take the table from one place only"
@@ -608,26 +608,26 @@ def test_objects_are_landed_as_they_are(storage: Storage, caplog: pytest.LogCapt
 def test_a_bucket_that_does_not_do_as_asked(
     storage: Storage, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert storage.fetch("--year", "2023") == cli.REFUSED
+    assert storage.fetch("--year", "2023") == endings.REFUSED
     assert told(capsys) == [
         f"2023 refused: exchange: bucket landing at {storage.server.endpoint}: no object whose key begins with "
         f"{storage.prefix}2023/; expected the year's files"
     ]
     storage.put("2023/a/b/budgets.csv", "x")
-    assert storage.fetch("--year", "2023") == cli.REFUSED
+    assert storage.fetch("--year", "2023") == endings.REFUSED
     (line,) = told(capsys)
     assert f"object '{storage.prefix}2023/a/b/budgets.csv': no place in the landing folder" in line
     storage.configure(bucket="nowhere")
-    assert storage.fetch("--year", "2023") == cli.WRONG_USAGE
+    assert storage.fetch("--year", "2023") == endings.WRONG_USAGE
     assert "cannot be listed (NoSuchBucket, " in told(capsys)[0]
     storage.configure()
     monkeypatch.setenv("S3_SECRET", PASSWORD)
-    assert storage.fetch("--year", "2023") == cli.WRONG_USAGE
+    assert storage.fetch("--year", "2023") == endings.WRONG_USAGE
     assert "cannot be listed (SignatureDoesNotMatch, " in told(capsys)[0]
     with socket.socket() as nobody:
         nobody.bind(("127.0.0.1", 0))
         storage.configure(endpoint=f"http://127.0.0.1:{nobody.getsockname()[1]}")
-        assert storage.fetch("--year", "2023") == cli.WRONG_USAGE
+        assert storage.fetch("--year", "2023") == endings.WRONG_USAGE
     (line,) = told(capsys)
     assert "cannot be listed (" in line
     assert line.endswith("check the endpoint, the bucket and the variables of its keys")
@@ -693,7 +693,7 @@ def test_a_wrong_file_is_told(
     text: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     write(tmp_path / "sources.yml", text)
-    assert cli.main(["fetch", "--landing", str(tmp_path)]) == cli.WRONG_USAGE
+    assert cli.main(["fetch", "--landing", str(tmp_path)]) == endings.WRONG_USAGE
     lines = capsys.readouterr().err.splitlines()
     assert any(
         line.startswith(f"jixiao: {tmp_path / 'sources.yml'}{WRONG[text]}") for line in lines
@@ -725,7 +725,7 @@ def test_a_url_that_leads_nowhere_is_told(
         tmp_path / "sources.yml",
         SOURCE.replace(PLAIN, f"url: {url}") + "      departments: select 1",
     )
-    assert cli.main(["fetch", "--landing", str(tmp_path)]) == cli.WRONG_USAGE
+    assert cli.main(["fetch", "--landing", str(tmp_path)]) == endings.WRONG_USAGE
     (line,) = told(capsys)
     assert line.startswith(f"jixiao: 2023 finance: {reason}")
 
@@ -753,13 +753,13 @@ def test_one_fetch_at_a_time_and_no_trace_of_one_that_was_killed(
     arguments = ["fetch", "--landing", str(tmp_path), "--year", "2023"]
     with (tmp_path / ".fetch" / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert cli.main(arguments) == cli.WRONG_USAGE
+        assert cli.main(arguments) == endings.WRONG_USAGE
     assert told(capsys) == [
         f"jixiao: {tmp_path}: another fetch is at work; try again when it has ended"
     ]
     for name in ("S3_KEY", "S3_SECRET"):
         monkeypatch.delenv(name, raising=False)
-    assert cli.main(arguments) == cli.WRONG_USAGE
+    assert cli.main(arguments) == endings.WRONG_USAGE
     assert [line.partition("the variable")[2] for line in told(capsys)] == [
         f" {name} is not set; set it in the environment" for name in ("S3_KEY", "S3_SECRET")
     ]
@@ -769,7 +769,7 @@ def test_one_fetch_at_a_time_and_no_trace_of_one_that_was_killed(
 def test_no_year_and_no_file(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert cli.main(["fetch", "--landing", str(tmp_path)]) == cli.WRONG_USAGE
+    assert cli.main(["fetch", "--landing", str(tmp_path)]) == endings.WRONG_USAGE
     (line,) = told(capsys)
     assert line.startswith(
         f"jixiao: {tmp_path / 'sources.yml'}: no such file; it says which databases"
@@ -779,11 +779,11 @@ def test_no_year_and_no_file(
     write(
         tmp_path / "other.yml", EXCHANGE.format(endpoint="http://localhost", bucket="b", prefix="")
     )
-    assert cli.main(["fetch", "--landing", str(tmp_path)]) == cli.WRONG_USAGE
+    assert cli.main(["fetch", "--landing", str(tmp_path)]) == endings.WRONG_USAGE
     assert told(capsys) == [
         f"jixiao: {tmp_path / 'other.yml'}: no fiscal year to fetch; name one with --year"
     ]
-    assert cli.main(["fetch", "--landing", str(tmp_path), "--year", "2022"]) == cli.WRONG_USAGE
+    assert cli.main(["fetch", "--landing", str(tmp_path), "--year", "2022"]) == endings.WRONG_USAGE
     assert told(capsys) == [
         f"jixiao: {tmp_path / 'other.yml'}: no source is for 2022; see its years"
     ]
@@ -791,5 +791,5 @@ def test_no_year_and_no_file(
     (tmp_path / "2024").mkdir()
     assert config.years(config.read(tmp_path / "other.yml"), tmp_path) == [2024]
     (tmp_path / "other.yml").chmod(0o666)
-    assert cli.main(["fetch", "--landing", str(tmp_path)]) == cli.WRONG_USAGE
+    assert cli.main(["fetch", "--landing", str(tmp_path)]) == endings.WRONG_USAGE
     assert "anybody may write it" in told(capsys)[0]

@@ -17,7 +17,7 @@ import duckdb
 import pytest
 import sqlalchemy
 
-from orchestration import check, cli, dbt, duck, launch, ledger, verify
+from orchestration import check, cli, dbt, duck, endings, launch, ledger, verify
 from orchestration.explain import evaluation
 from orchestration.faults import WrongSurroundings, keep_details
 from orchestration.landing import readers
@@ -84,18 +84,18 @@ def test_a_path_may_hold_almost_anything(
     delivered = Path(shutil.copytree(both_years.landing, odd / "landing?"))
     place = odd / "warehouse"
     shutil.copytree(both_years.warehouse, place, symlinks=True)
-    assert cli.main(["explain", UNIT, "--warehouse", str(place)]) == cli.PUBLISHED
-    assert cli.main(["check", "--landing", str(delivered)]) == cli.PUBLISHED
+    assert cli.main(["explain", UNIT, "--warehouse", str(place)]) == endings.PUBLISHED
+    assert cli.main(["check", "--landing", str(delivered)]) == endings.PUBLISHED
     capsys.readouterr()
     status = cli.main(["verify", "--landing", str(delivered), "--warehouse", str(place)])
-    assert (status, capsys.readouterr().out) == (cli.SAME, "same\n")
+    assert (status, capsys.readouterr().out) == (endings.SAME, "same\n")
 
 
 def test_the_project_may_lie_there_too(project: Callable[..., Any], tmp_path: Path) -> None:
     """Its seeds are read by dbt's adapter, not by us."""
     elsewhere = shutil.move(project.folder, tmp_path / ODD)  # type: ignore[attr-defined]
     checked = jixiao("check", cwd=elsewhere)
-    assert (checked.returncode, checked.stderr) == (cli.PUBLISHED, "")
+    assert (checked.returncode, checked.stderr) == (endings.PUBLISHED, "")
 
 
 @pytest.mark.parametrize("character", [*"'\"%#;*{}[]$ ?:~|&", "[a]", "k=v", "绩", "\n", "**"])
@@ -243,7 +243,7 @@ def one_line(arguments: list[str], capsys: pytest.CaptureFixture[str], message: 
     """Whether a command is refused in one line that says so."""
     status = cli.main(arguments)
     (line,) = capsys.readouterr().err.splitlines()
-    assert status == cli.WRONG_USAGE
+    assert status == endings.WRONG_USAGE
     assert line.startswith("jixiao: ")
     assert message in line
     return True
@@ -277,7 +277,7 @@ def test_folders_of_another_user(
     path.chmod(before)
     assert message in run.stderr
     last = run.stderr.splitlines()[-1]
-    assert (run.returncode, "Traceback" in run.stderr) == (cli.WRONG_USAGE, False)
+    assert (run.returncode, "Traceback" in run.stderr) == (endings.WRONG_USAGE, False)
     assert last.startswith("jixiao: ")
 
 
@@ -285,7 +285,7 @@ def test_a_year_without_permission(folder: Path) -> None:
     (folder / "2023").chmod(0)
     run = command("check", "--landing", str(folder))
     (folder / "2023").chmod(0o755)
-    assert run.returncode == cli.REFUSED
+    assert run.returncode == endings.REFUSED
     assert f"{folder}/2023: cannot be read (Permission denied)" in run.stderr
     assert "Traceback" not in run.stderr
 
@@ -374,7 +374,7 @@ def test_nobody_reads_on(two_departments: Published) -> None:
         assert process.stderr is not None
         process.stdout.close()
         assert process.stderr.read() == ""
-        assert process.wait() == cli.PUBLISHED
+        assert process.wait() == endings.PUBLISHED
 
 
 def test_a_run_that_nobody_reads_has_a_true_status(two_departments: Published) -> None:
@@ -391,7 +391,7 @@ def test_a_run_that_nobody_reads_has_a_true_status(two_departments: Published) -
             text=True,
             check=False,
         )
-        assert ended.returncode == cli.PUBLISHED, (closed, ended)
+        assert ended.returncode == endings.PUBLISHED, (closed, ended)
         assert "Traceback" not in ended.stderr
         assert all(line.startswith(("jixiao: ", "2023  ")) for line in ended.stderr.splitlines())
 
@@ -408,7 +408,7 @@ def test_an_encoding_that_cannot_show_everything(
         arguments += ["--format", "json"]
     with (tmp_path / "out").open("wb") as out:
         run = command(*arguments, stdout=out, env={"PYTHONIOENCODING": encoding})
-    assert (run.returncode, run.stderr) == (cli.PUBLISHED, "")
+    assert (run.returncode, run.stderr) == (endings.PUBLISHED, "")
     said = (tmp_path / "out").read_bytes()
     if asked == "json":
         assert "盐田区" in said.decode("utf-8")
@@ -421,7 +421,7 @@ def test_an_encoding_that_cannot_show_everything(
 def test_a_full_output_is_told(two_departments: Published) -> None:
     with Path("/dev/full").open("w") as full:
         run = command("explain", UNIT, "--warehouse", str(two_departments.warehouse), stdout=full)
-    assert run.returncode == cli.WRONG_USAGE
+    assert run.returncode == endings.WRONG_USAGE
     assert run.stderr == "jixiao: standard output cannot be written (No space left on device)\n"
 
 
@@ -467,7 +467,7 @@ def test_an_interrupted_command(
 
     monkeypatch.setattr(check, "load_year", interrupt)
     monkeypatch.setattr(verify, "differences", interrupt)
-    assert cli.main([asked, "--landing", str(LANDING)]) == cli.INTERRUPTED
+    assert cli.main([asked, "--landing", str(LANDING)]) == endings.INTERRUPTED
     assert capsys.readouterr().err == "jixiao: interrupted\n"
 
 
@@ -486,7 +486,7 @@ def test_every_setting_is_documented() -> None:
 @pytest.mark.parametrize("home", ["/nowhere", "relative"])
 def test_a_home_of_dagster_that_is_none(home: str, tmp_path: Path) -> None:
     run = command(*("run", "--warehouse", str(tmp_path / "warehouse")), env={"DAGSTER_HOME": home})
-    assert run.returncode == cli.WRONG_USAGE
+    assert run.returncode == endings.WRONG_USAGE
     assert run.stderr == (
         f"jixiao: DAGSTER_HOME {home}: no folder named by its whole path; correct it, or unset it "
         "to run without Dagster's records\n"

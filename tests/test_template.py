@@ -13,7 +13,7 @@ import duckdb
 import pytest
 import xlsxwriter
 
-from orchestration import cli
+from orchestration import cli, endings
 from orchestration.landing import load as module
 from orchestration.landing.contract import Column, Table, landing_contract
 from orchestration.landing.template import write_template
@@ -325,12 +325,12 @@ def test_the_command_writes_the_file_and_overwrites_none(
     with open_workbook(path, path.name) as book:
         assert "部门预算" in [sheet.name for sheet in book.sheets]
     before = path.read_bytes()
-    assert cli.main(["template", "--year", "2031"]) == cli.WRONG_USAGE
+    assert cli.main(["template", "--year", "2031"]) == endings.WRONG_USAGE
     assert capsys.readouterr().err == (
         "jixiao: landing-template-2031.xlsx: exists already; move it away or choose another --out\n"
     )
     assert path.read_bytes() == before
     assert cli.main(["template", "--year", "2031", "--out", "b.xlsx"]) == 0
     assert (tmp_path / "b.xlsx").exists()
-    assert cli.main(["template", "--year", "2031", "--out", "none/b.xlsx"]) == cli.WRONG_USAGE
+    assert cli.main(["template", "--year", "2031", "--out", "none/b.xlsx"]) == endings.WRONG_USAGE
     assert "none/b.xlsx: cannot be written" in capsys.readouterr().err

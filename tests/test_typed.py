@@ -20,7 +20,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from orchestration import cli
+from orchestration import cli, endings
 from orchestration.project import PROJECT_DIR
 from tests.conftest import LANDING, Published, copy_of_the_project
 from tests.test_docs import FENCE, holds, lines
@@ -159,7 +159,7 @@ def test_the_tables_are_listed(reader: Reader) -> None:
 
 
 def test_the_run_says_what_the_page_shows(ran: "subprocess.CompletedProcess[str]") -> None:
-    assert ran.returncode == cli.PUBLISHED, ran.stderr
+    assert ran.returncode == endings.PUBLISHED, ran.stderr
     # Columns are as wide as all rows of a run ask for.
     said = [line.split() for line in (ran.stdout + ran.stderr).splitlines()]
     expected = [
@@ -259,7 +259,7 @@ def test_explain_is_typed_where_two_years_are_published(
         told = capsys.readouterr().err
         shown = f"$ .venv/bin/jixiao {command}\njixiao: "
         refused = any(text.startswith(shown) for text in texts)
-        assert status == (cli.WRONG_USAGE if refused else cli.PUBLISHED), told
+        assert status == (endings.WRONG_USAGE if refused else endings.PUBLISHED), told
         assert "give --year" not in told
 
 
@@ -275,7 +275,7 @@ def test_a_workbook_is_written(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     command, said = blocks("Have bureaus fill in a workbook")[0].splitlines()
-    assert cli.main(shlex.split(command.removeprefix(".venv/bin/jixiao "))) == cli.PUBLISHED
+    assert cli.main(shlex.split(command.removeprefix(".venv/bin/jixiao "))) == endings.PUBLISHED
     assert capsys.readouterr().out == f"{said}\n"
 
 
@@ -310,7 +310,7 @@ def test_check_says_what_the_page_shows(
     later = Path(shutil.copytree(reader.folder / "landing" / "2024", landing / "2024"))
     for name, rows in tables(blocks("Add a department's data, and a year")[2]):
         (later / name).write_text("\n".join([*rows, ""]), "utf-8")
-    assert cli.main(["check", "--landing", str(landing)]) == cli.REFUSED
+    assert cli.main(["check", "--landing", str(landing)]) == endings.REFUSED
     out, err = capsys.readouterr()
     for line in blocks("When a row is rejected or a year refused")[-1].splitlines():
         assert line in err.splitlines(), err
@@ -362,7 +362,7 @@ def test_spoiled_seeds_are_told_as_the_page_shows(
     shutil.rmtree(seeds)
     kept.rename(seeds)
     (shown,) = [text for text in blocks("Add a district's rubric") if " refused: " in text]
-    assert said.returncode == cli.REFUSED
+    assert said.returncode == endings.REFUSED
     told = {line.partition("refused: ")[2] or line for line in said.stderr.splitlines()}
     assert {line.partition("refused: ")[2] for line in shown.splitlines()} == told
 
