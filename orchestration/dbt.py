@@ -174,7 +174,7 @@ def invoke(
     Raises:
         KeyboardInterrupt: Somebody has asked the process to end.
     """
-    with _environment(database):
+    with _environment(database), _debugging_nobody():
         from dbt.adapters.duckdb.connections import DuckDBConnectionManager
         from dbt.cli.main import dbtRunner
 
@@ -196,6 +196,26 @@ def invoke(
         finally:
             # dbt keeps the file open from node to node; whoever comes next must find it free.
             DuckDBConnectionManager.close_all_connections()
+
+
+@contextmanager
+def _debugging_nobody() -> Iterator[None]:
+    """Let dbt not put together what no log takes of each query: a tenth of its time."""
+    from dbt_common.events.base_types import EventLevel
+    from dbt_common.events.event_manager import EventManager
+    from dbt_common.events.event_manager_client import ctx_set_event_manager, get_event_manager
+
+    class Undebugged(EventManager):  # type: ignore[misc]
+        def fire_event(self, e: Any, level: Any = None, *further: Any, **options: Any) -> None:
+            if (level or e.level_tag()) is not EventLevel.DEBUG:
+                super().fire_event(e, level, *further, **options)
+
+    kept = get_event_manager()
+    ctx_set_event_manager(Undebugged())
+    try:
+        yield
+    finally:
+        ctx_set_event_manager(kept)
 
 
 @contextmanager

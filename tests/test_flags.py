@@ -9,6 +9,11 @@ import pytest
 from dbt.cli import params
 from dbt.cli.main import dbtRunnerResult
 from dbt.env_vars import KNOWN_ENGINE_ENV_VARS
+from dbt.events.types import CommandCompleted
+from dbt_common.events.base_types import EventLevel
+from dbt_common.events.event_manager_client import get_event_manager
+from dbt_common.events.functions import fire_event
+from dbt_common.events.types import Note
 
 from orchestration import dbt
 from tests.conftest import LANDING, build
@@ -53,7 +58,9 @@ HARMFUL = {
 
 
 def test_dbt_sees_none_of_its_variables(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """And tells what it tells, but for what is only for those who look for faults of its own."""
     seen: dict[str, str] = {}
+    told: list[str] = []
 
     class Runner:
         def __init__(self, **_: Any) -> None: ...
@@ -61,6 +68,11 @@ def test_dbt_sees_none_of_its_variables(monkeypatch: pytest.MonkeyPatch, tmp_pat
         def invoke(self, arguments: list[str]) -> dbtRunnerResult:
             seen.update(os.environ)
             os.environ["DBT_SET_BY_DBT"] = "1"
+            get_event_manager().add_callback(lambda event: told.append(event.info.msg))
+            fire_event(Note(msg="a query"), EventLevel.DEBUG)
+            fire_event(CommandCompleted(command="a query", success=True))
+            fire_event(Note(msg="a result"), EventLevel.INFO)
+            fire_event(Note(msg="a warning"), EventLevel.WARN)
             return dbtRunnerResult(success=True)
 
     names = (
@@ -76,9 +88,11 @@ def test_dbt_sees_none_of_its_variables(monkeypatch: pytest.MonkeyPatch, tmp_pat
     for name in names:
         monkeypatch.setenv(name, "1")
     monkeypatch.delenv("JIXIAO_BUILD_FILE", raising=False)
-    before = dict(os.environ)
+    before, manager = dict(os.environ), get_event_manager()
     monkeypatch.setattr("dbt.cli.main.dbtRunner", Runner)
     dbt.invoke(tmp_path / "warehouse.duckdb", tmp_path, "build")
+    assert told == ["a result", "a warning"]
+    assert get_event_manager() is manager
     assert {name for name in seen if name.startswith("DBT_")} == set()
     assert seen["JIXIAO_BUILD_FILE"] == str(tmp_path / "warehouse.duckdb")
     assert dict(os.environ) == before
