@@ -1235,6 +1235,19 @@ def shown(rule: Rule) -> str:
     return f"| `{rule.rule_id}` | {rule.holds.strip()} | {effect} | {tolerance} |"
 
 
+def test_a_rule_on_what_was_delivered_sees_the_year_and_the_one_before() -> None:
+    """Whatever else was ever delivered does not slow it."""
+    tables = [
+        of.sql([2024])[table.end() :]
+        for of in rules("delivered")
+        for table in re.finditer(r"staging\.stg_\w+", of.sql([2024]))
+    ]
+    assert len(tables) > len(rules("delivered"))
+    assert {after[:33] for after in tables} == {" where fiscal_year in (2023, 2024"}
+    for of in rules("delivered"):
+        assert of.sql([2024], "{batch}").format(batch=of.table) == of.sql([2024])
+
+
 def test_the_documentation_lists_the_catalogue() -> None:
     text = (PROJECT_DIR / "docs" / "concepts.md").read_text("utf-8")
     listed = [line for line in text.splitlines() if line in {shown(rule) for rule in CATALOGUE}]
