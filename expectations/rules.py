@@ -121,8 +121,11 @@ def _rule(entry: dict[str, Any], environment: Environment) -> Rule:
     }
     table = entry["asset"].replace("/", ".")
     query = re.sub(rf"\b{re.escape(table)}\b", "batch", rendered["query"])
-    query = DELIVERED.sub(r"(select * from \g<0> where {years})", query)
-    where = "" if entry.get("every_year") else f" where {RUN_YEARS}"
+    where, batch = "", BATCH
+    if not entry.get("every_year"):
+        where = f" where {RUN_YEARS}"
+        query = DELIVERED.sub(r"(select * from \g<0> where {years})", query)
+        batch = BATCH_OF_YEARS if DELIVERED.fullmatch(table) else BATCH
     expectations = tuple(
         Expected(
             table=each.get("asset", entry["asset"]).replace("/", "."),
@@ -131,7 +134,6 @@ def _rule(entry: dict[str, Any], environment: Environment) -> Rule:
         )
         for each in entry.get("expectations", ())
     )
-    batch = BATCH_OF_YEARS if DELIVERED.fullmatch(table) else BATCH
     query = f"{batch} select * from ({query}){where}"
     optional = {"holds_zh": None}
     return Rule(**{**optional, **entry, **rendered, "query": query, "expectations": expectations})

@@ -44,7 +44,8 @@ def main() -> int:
         )
         for number, part in enumerate(parts)
     ]
-    status = max(linter.wait() for linter in linters)
+    # One that was killed has a status below 0.
+    status = max(abs(linter.wait()) for linter in linters)
     if status == 0:
         PASSED.parent.mkdir(exist_ok=True)
         PASSED.write_text("\n".join(sums.values()), "utf-8")

@@ -15,7 +15,7 @@ import pytest
 from jinja2 import Environment
 
 from expectations import runner, validations
-from expectations.rules import Rule, _staged, rules
+from expectations.rules import Rule, _rule, _staged, rules
 from orchestration import dbt, ledger
 from orchestration.graph.steps import DELIVERED
 from orchestration.landing.contract import landing_contract
@@ -1246,6 +1246,16 @@ def test_a_rule_on_what_was_delivered_sees_the_year_and_the_one_before() -> None
     assert {after[:33] for after in tables} == {" where fiscal_year in (2023, 2024"}
     for of in rules("delivered"):
         assert of.sql([2024], "{batch}").format(batch=of.table) == of.sql([2024])
+    entry = {
+        **{name: "x" for name in ("rule_id", "stage", "severity", "holds")},
+        **{name: "x" for name in ("message_zh", "message_en")},
+        "asset": "staging/stg_budgets", "query": "from staging.stg_budgets, staging.stg_projects",
+    }  # fmt: skip
+    seen = {
+        every: _rule({**entry, "every_year": every}, Environment(autoescape=True)).sql([2024])
+        for every in (False, True)
+    }
+    assert [seen[every].count("2023, 2024") for every in (False, True)] == [2, 0]
 
 
 def test_the_documentation_lists_the_catalogue() -> None:
