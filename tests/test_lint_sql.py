@@ -60,3 +60,15 @@ def test_another_version_of_the_linter_lints_all(
 def test_every_model_and_test_of_dbt_is_linted() -> None:
     found = {p for folder in ("models", "tests/dbt") for p in (PROJECT_DIR / folder).rglob("*.sql")}
     assert {PROJECT_DIR / name for name in lint_sql.checksums()} == found
+
+
+def test_a_linter_that_was_killed_has_not_passed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(lint_sql, "PASSED", tmp_path / "passed")
+    monkeypatch.setattr(lint_sql, "LINTER", "pass")
+    assert lint_sql.main() == 0
+    (tmp_path / "passed").unlink()
+    monkeypatch.setattr(lint_sql, "LINTER", "import os; os.kill(os.getpid(), 9)")
+    assert lint_sql.main() != 0
+    assert not (tmp_path / "passed").exists()
