@@ -39,24 +39,27 @@ class Seeds:
         self.con = duckdb.connect(str(database))
 
     def messages(self, edits: dict[str, Edit], *tests: str) -> list[str]:
-        """What tests (all by default) say of the seeds while some are edited."""
+        """What tests say of the seeds while some are edited; by default all that read one of those."""
+        edited = {seed: edit(shipped_rows(seed)) for seed, edit in edits.items()}
+        named = re.compile("|".join(rf'"seeds"\."{seed}"' for seed in edited))
+        asked = tests or [test for test, sql in self.tests.items() if named.search(sql)]
         self.con.execute("begin")
         try:
-            for seed, edit in edits.items():
-                file = write(self.folder, seed, edit)
+            for seed, rows in edited.items():
+                file = write(self.folder, seed, rows)
                 self.con.execute(f"delete from seeds.{seed}")
                 # As dbt-duckdb loads a seed.
                 self.con.execute(f"copy seeds.{seed} from '{file}' (format csv, header true)")
-            found = [line for test in tests or self.tests for line in self._messages(test)]
+            found = [line for test in asked for line in self._messages(test)]
         finally:
             self.con.execute("rollback")
-        return [PLACE.sub(partial(self._without_number, edits), line) for line in found]
+        return [PLACE.sub(partial(self._without_number, edited), line) for line in found]
 
-    def _without_number(self, edits: dict[str, Edit], place: re.Match[str]) -> str:
+    def _without_number(self, edited: dict[str, list[Row]], place: re.Match[str]) -> str:
         """Where rows are by their keys alone, if the row of the number has them and so have more."""
         seed, number, more, keys = place.groups(default="")
         wanted = dict(key.split("=", 1) for key in keys.split(", ") if key)
-        rows = edits.get(seed, list)(shipped_rows(seed))
+        rows = edited[seed] if seed in edited else shipped_rows(seed)
         told = [at for at, row in enumerate(rows, start=2) if _has(row, wanted)]
         # Empty cells are keys too, but not told.
         assert not number or int(number) in told[: -int(more or 0) or None], place[0]
@@ -88,13 +91,13 @@ def columns(seed: str) -> list[str]:
     return (SEEDS_DIR / f"{seed}.csv").read_text("utf-8").splitlines()[0].split(",")
 
 
-def write(folder: Path, seed: str, edit: Edit) -> Path:
-    """Write an edited seed into a folder."""
+def write(folder: Path, seed: str, rows: list[Row]) -> Path:
+    """Write a seed with rows of one's own into a folder."""
     file = folder / f"{seed}.csv"
     with file.open("w", encoding="utf-8", newline="") as stream:
         writer = csv.DictWriter(stream, columns(seed))
         writer.writeheader()
-        writer.writerows(edit(shipped_rows(seed)))
+        writer.writerows(rows)
     return file
 
 
@@ -1685,8 +1688,14 @@ def test_the_commands_refuse_broken_seeds(
     project: Callable[..., "subprocess.CompletedProcess[str]"], tmp_path: Path
 ) -> None:
     folder: Path = project.folder / "seeds"  # type: ignore[attr-defined]
-    write(folder, "rubric_criteria", put(ADJUSTMENT, method="stepp"))
-    write(folder, "rubric_bands", put(f"{SATISFACTION}, lower=0.8", upper="0.85"))
+    write(
+        folder, "rubric_criteria", put(ADJUSTMENT, method="stepp")(shipped_rows("rubric_criteria"))
+    )
+    write(
+        folder,
+        "rubric_bands",
+        put(f"{SATISFACTION}, lower=0.8", upper="0.85")(shipped_rows("rubric_bands")),
+    )
     check = project("check")
     run = project("run", "--warehouse", str(tmp_path / "warehouse"))
     told = sorted(

@@ -1,5 +1,6 @@
 """The scorecard site: every number is the marts', every text is text, every link leads somewhere."""
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Iterator
@@ -17,7 +18,7 @@ from lxml import html
 from orchestration import verify
 from orchestration.faults import WrongSurroundings
 from orchestration.project import is_site_wanted
-from orchestration.publication import folder
+from orchestration.publication import chain, folder
 from orchestration.publication.export import NOTHING, Kept
 from orchestration.site import write as site
 from orchestration.site.names import page
@@ -751,11 +752,53 @@ def test_pages_of_a_year_before_stay_the_same_files(both_years: TwoYears) -> Non
     assert all((now / name).samefile(before / name) for name in names)
 
 
-def test_pages_are_kept_of_years_before_the_one_built_alone(tmp_path: Path) -> None:
-    kept = Kept(tmp_path / "none", years=(2022, 2024), built=2023, has_same_seeds=True)
-    # There is nothing to link, but that is only asked of the year before.
-    assert not kept.keeps(2022, tmp_path / "new" / "site" / "2022", tmp_path / "new")
-    assert not kept.keeps(2024, tmp_path / "new" / "site" / "2024", tmp_path / "new")
+@pytest.mark.builds
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("select 1", ()),
+        (f"update fct_evaluations set total_score = 95 where unit_code = '{NANSHAN}'", (NANSHAN,)),
+        (
+            f"update dim_departments set unit_name = '别名' where unit_code = '{YANTIAN}'",
+            (YANTIAN,),
+        ),
+        ("update fct_evaluations set peers_count = peers_count + 1", (NANSHAN, YANTIAN)),
+        (f"delete from dim_departments where unit_code = '{YANTIAN}'", (YANTIAN,)),
+    ],
+)
+def test_of_a_later_year_those_pages_are_written_anew_that_show_what_changed(
+    both_years: TwoYears, tmp_path: Path, change: str, told: tuple[str, ...]
+) -> None:
+    """And all of them say what they would if they were all written anew."""
+    changed = Changed(both_years, tmp_path)
+    where = "where" if " where " not in change else "and"
+    if change != "select 1":
+        change = f"{change} {where} fiscal_year = 2023"
+    publication = (both_years.warehouse / "published").resolve()
+    new = tmp_path / "new"
+
+    def stays(year: int, path: Path) -> bool:
+        shutil.copytree(publication / "site" / str(year), path, copy_function=os.link)
+        return True
+
+    anew = changed.written(change)
+    before = site.Before(publication / "scores.duckdb", 2023, stays)
+    with duckdb.connect(str(changed.database), read_only=True) as con:
+        con.execute("use scores.marts")
+        site.write(con, new, before)
+    of_later = {
+        path.relative_to(new / "2024").as_posix(): path for path in (new / "2024").rglob("*.html")
+    }
+    for name, path in of_later.items():
+        assert path.read_text("utf-8") == anew[f"2024/{name}"].source
+    written = {
+        name
+        for name, path in of_later.items()
+        if not path.samefile(publication / "site" / "2024" / name)
+    }
+    assert written == {f"units/{unit}.html" for unit in told}
+    # They are not written over those of the publication before.
+    assert chain.changed(both_years.warehouse, publication.name) == []
 
 
 @pytest.mark.builds
@@ -771,8 +814,8 @@ def test_pages_that_were_changed_are_written_anew(
     shutil.rmtree(new)
     unlike = Kept(publication, years=(2023,), built=2024, has_same_seeds=False)
     assert not unlike.keeps(2023, new / "site" / "2023", new)
-    later = Kept(publication, years=(2023,), built=2022, has_same_seeds=True)
-    assert not later.keeps(2023, new / "site" / "2023", new)
+    another = Kept(publication, years=(2022,), built=2024, has_same_seeds=True)
+    assert not another.keeps(2023, new / "site" / "2023", new)
     (publication / "site" / "2023" / "index.html").write_text("another")
     assert not Kept(publication, (2023,), 2024, True).keeps(2023, new / "site" / "2023", new)
     assert not (new / "site" / "2023").exists()

@@ -9,6 +9,7 @@ import pytest
 from expectations.rules import STAGES
 from orchestration import audit, ledger
 from orchestration.publication import chain, summary
+from orchestration.site import write as site
 from tests.conftest import Published, TwoYears, append_rows, build, copy_department
 from tests.test_data_docs import Page
 
@@ -209,8 +210,8 @@ def test_loading_a_year_again_replaces_it(
     assert published.tables().items() >= first.items()
 
 
-def test_a_refused_year_leaves_the_others_published(two_years: TwoYears) -> None:
-    before = of_year(two_years, 2024)
+def test_a_refused_year_leaves_the_others_published(two_years: TwoYears, tmp_path: Path) -> None:
+    before, first = of_year(two_years, 2024), (two_years.warehouse / "published").resolve()
     assert two_years.rows("from fct_evaluation_history") == []
     pages, checkpoints = texts(two_years, "data_docs"), texts(two_years, "validations")
     budgets = (two_years.landing / "2024" / "budgets.csv").read_bytes()
@@ -233,6 +234,14 @@ def test_a_refused_year_leaves_the_others_published(two_years: TwoYears) -> None
         f"where unit_code = '{NANSHAN}' and fiscal_year = 2023 "
         "and measure_code = 'petition_on_time_rate'"
     ) == [(Decimal(27119), Decimal(27120))]
+    # Its pages stay the same files, and say of 2023 what they would if they were written now.
+    now = (two_years.warehouse / "published").resolve()
+    assert (now / "site" / "2024" / "index.html").samefile(first / "site" / "2024" / "index.html")
+    with duckdb.connect(str(now / "scores.duckdb"), read_only=True) as con:
+        site.write(con, tmp_path / "site")
+    for path in (tmp_path / "site").rglob("*.html"):
+        name = path.relative_to(tmp_path)
+        assert path.read_text("utf-8") == (now / name).read_text("utf-8"), name
     # 2024 reads the year before.
     found = summary.read(two_years.warehouse / "published" / "scores.duckdb", [2023])
     assert found.outdated == [STALE]

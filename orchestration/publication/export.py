@@ -47,17 +47,17 @@ class Kept:
         return chain.entries(self.folder)
 
     def keeps(self, year: int, path: Path, folder: Path) -> bool:
-        """Let the pages of a year that say nothing of later ones be of the next publication too.
+        """Let the pages of a year be of the next publication too.
 
         Args:
-            year: The fiscal year. It is not kept where one before it was built.
+            year: The fiscal year.
             path: The folder of its pages, below that of the next publication; not there yet.
             folder: The folder of the next publication.
 
         Returns:
             Whether they are; else all have to be written, and there is no such folder.
         """
-        if not self.has_same_seeds or year not in self.years or year > self.built:
+        if not self.has_same_seeds or year not in self.years:
             return False
         top = f"{path.relative_to(folder).as_posix()}/"
         names = [name for name in self._entries if name.startswith(top)]

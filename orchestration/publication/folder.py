@@ -361,8 +361,13 @@ class Warehouse:
 
 
 def _write_site(con: duckdb.DuckDBPyConnection, folder: Path, kept: export.Kept) -> None:
+    before = site.Before(
+        database=kept.folder / DATABASE,
+        built=kept.built,
+        stays=lambda year, path: kept.keeps(year, path, folder),
+    )
     try:
-        site.write(con, folder / "site", lambda year, path: kept.keeps(year, path, folder))
+        site.write(con, folder / "site", before if kept.years else None)
     except OSError as error:
         raise WrongSurroundings(
             f"the scorecard site cannot be written ({in_a_line(error)}); make room for it, or "

@@ -5,11 +5,13 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
+from pathlib import Path
 from typing import Any
 
 import duckdb
 
 from expectations.runner import PLACE
+from orchestration import duck
 from orchestration.plain import plain_sql
 
 Row = Any
@@ -313,7 +315,7 @@ UNITS = """
     left join marts.dim_rubrics as r on d.official_rubric_id = r.rubric_id
     where
         d.fiscal_year = $year and not d.is_disclosure_exempt
-        and d.unit_code > $after
+        and d.unit_code > $after and ($only is null or list_contains($only, d.unit_code))
     order by d.unit_code
     limit $chunk
 """
@@ -564,6 +566,16 @@ TREND = """
     where d.is_disclosure_exempt is not null
     order by y.root, y.fiscal_year desc, y.unit_code
 """
+# Of whom it says something else than it did.
+OTHER_TREND = """
+    select distinct root
+    from (
+        (from trend_now except all from trend_before)
+        union all
+        (from trend_before except all from trend_now)
+    )
+    order by root
+"""
 OTHERS = """
     select
         e.unit_code, e.rubric_id, r.name, e.status, e.total_score, e.grade,
@@ -664,8 +676,35 @@ class Chunk:
     others: ByUnit
 
 
+def other_trends(con: duckdb.DuckDBPyConnection, before: Path, year: int) -> list[str]:
+    """The departments of a year of which the years before it are told otherwise than they were.
+
+    Args:
+        con: A connection to the published database.
+        before: The database of a publication with the same departments in that year.
+        year: The fiscal year.
+    """
+    ((now,),) = con.execute("select current_database()").fetchall()
+    duck.attach(con, before, "before")
+    everybody = "select min(unit_code), max(unit_code) from marts.dim_departments"
+    for database, name in ((now, "trend_now"), ("before", "trend_before")):
+        con.execute(f"use {duck.name(database)}")
+        ((first, last),) = con.execute(everybody).fetchall()
+        con.execute(
+            f"create or replace temp table {name} as {TREND}",
+            {"year": year, "first": first, "last": last},
+        )
+    con.execute(f"use {duck.name(now)}")
+    con.execute("detach before")
+    return [unit for (unit,) in con.execute(OTHER_TREND).fetchall()]
+
+
 def chunks(
-    con: duckdb.DuckDBPyConnection, year: int, measures: Iterable[str], size: int = CHUNK
+    con: duckdb.DuckDBPyConnection,
+    year: int,
+    measures: Iterable[str],
+    only: list[str] | None = None,
+    size: int = CHUNK,
 ) -> Iterator[Chunk]:
     """The departments of a year that have pages, some at a time.
 
@@ -673,12 +712,13 @@ def chunks(
         con: A connection to the published database, prepared.
         year: The fiscal year.
         measures: The measures whose values by month are shown.
+        only: Of which departments; of all by default.
         size: How many at a time.
     """
     con.execute(NEXT_STEPS, {"year": year})
     after = ""
     listed = list(measures)
-    while units := rows(con, UNITS, year=year, after=after, chunk=size):
+    while units := rows(con, UNITS, year=year, after=after, chunk=size, only=only):
         after = units[-1].unit_code
 
         def of(

@@ -5,6 +5,7 @@ import shlex
 import shutil
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, lru_cache
 from itertools import groupby
@@ -35,20 +36,32 @@ DASH = "—"
 GONE = SimpleNamespace(possible=DASH, measure=None)
 
 
-def write(
-    con: duckdb.DuckDBPyConnection,
-    folder: Path,
-    stays: Callable[[int, Path], bool] = lambda year, path: False,
-) -> None:
+@dataclass(frozen=True)
+class Before:
+    """The site of the publication before.
+
+    Attributes:
+        database: The database that it shows.
+        built: The fiscal year that has been built since.
+        stays: Called with another year and the folder of its pages: whether they are there already,
+            as those of that publication.
+    """
+
+    database: Path
+    built: int
+    stays: Callable[[int, Path], bool]
+
+
+def write(con: duckdb.DuckDBPyConnection, folder: Path, before: Before | None = None) -> None:
     """Write the site: the years, and of each its overview, its departments and its indicators.
 
-    A page says nothing of years after its own.
+    A page says nothing of years after its own. Of those before it, the page of a department says
+    how it was evaluated in them, and no other page says anything.
 
     Args:
         con: A connection to the database that is published.
         folder: Where the pages go, in the folder of the publication; it does not exist yet.
-        stays: Called with a year and the folder of its pages: whether they are there already, as
-            those of a publication in which no page of the year was another.
+        before: Where pages may be taken from; all are written by default.
     """
     con.execute(read.PREPARE)
     folder.mkdir(parents=True)
@@ -58,8 +71,13 @@ def write(
     grades = {y.fiscal_year: read.rows(con, read.GRADES, year=y.fiscal_year) for y in years}
     site.render("index", folder / "index.html", root="", plots=False, years=years, grades=grades)
     for year in years:
-        if year.is_whole and not stays(year.fiscal_year, folder / str(year.fiscal_year)):
-            site.year(year, grades[year.fiscal_year])
+        number, pages = year.fiscal_year, folder / str(year.fiscal_year)
+        if not year.is_whole:
+            continue
+        if before is None or not before.stays(number, pages):
+            site.year(year, grades[number])
+        elif number > before.built and (others := read.other_trends(con, before.database, number)):
+            site.units(year, pages / "units", others)
 
 
 def _assets(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
@@ -126,16 +144,17 @@ class _Site:
             more_changes=max(0, len(changes) - LISTED),
         )  # fmt: skip
         self._indicators(year, folder / "indicators", indicators)
-        self._units(year, folder / "units")
+        self.units(year, folder / "units")
 
     def _of(self, query: str, year: Row) -> list[Row]:
         return read.rows(self.con, query, year=year.fiscal_year, listed=LISTED)
 
-    def _units(self, of: Row, folder: Path) -> None:
+    def units(self, of: Row, folder: Path, only: list[str] | None = None) -> None:
+        """Write the pages of a year's departments, or of some of them anew."""
         year = of.fiscal_year
         template = self.environment.get_template("unit.html.jinja")
         measures = {m for x in self.months for m in (x.progress, x.rate) if m}
-        for chunk in read.chunks(self.con, year, measures):
+        for chunk in read.chunks(self.con, year, measures, only):
             for unit in chunk.units:
                 values = _unit(unit, chunk, self.rubrics, self.months, self.uses)
                 values |= {"root": "../../", "year": year, "is_final": of.is_final}
@@ -182,6 +201,8 @@ class _Site:
 
 
 def _write(template: Template, path: Path, values: dict[str, Any]) -> None:
+    # One that stayed is a file of the publication before, too.
+    path.unlink(missing_ok=True)
     path.write_text(template.render(values), encoding="utf-8")
 
 
@@ -481,7 +502,13 @@ def _target(
     text = as_written(told if is_bound and told == _rounded(told, 4) else _rounded(told, 2))
     sign = comparison.replace(">=", "≥").replace("<=", "≤")
     percents = "%" if is_rate else ""
-    return Markup('{} <data value="{}">{}{}</data>').format(sign, value, text, percents)
+    return escape(f"{sign} ") + _exact(value, f"{text}{percents}")
+
+
+def _exact(value: Decimal, shown: str) -> Markup:
+    """A number as people read it, and exactly for programs."""
+    # Put together here: a page has dozens, and Markup.format takes its pattern apart each time.
+    return Markup(f'<data value="{value}">{escape(shown)}</data>')  # noqa: S704
 
 
 def _visible(number: Decimal) -> Decimal:
@@ -513,7 +540,7 @@ def _measured(measure: Row) -> str | Markup:
     """A rate with its exact value for programs; what it is where it has none."""
     if measure.value is None:
         return labels("fct_measures.status")[measure.status]
-    return Markup('<data value="{}">{}</data>').format(measure.value, measure.shown)
+    return _exact(measure.value, measure.shown)
 
 
 def _reconciled(row: Row) -> SimpleNamespace:
@@ -527,7 +554,7 @@ def _reconciled(row: Row) -> SimpleNamespace:
     else:
         text = signed(_visible(100 * row.gap) if row.is_rate else row.gap)
         unit = Markup(" <span class=t>个百分点</span>") if row.is_rate else ""
-        difference = Markup('<data value="{}">{}</data>{}').format(row.gap, text, unit)
+        difference = _exact(row.gap, text) + unit
     return SimpleNamespace(
         told=told, location=row.location, reported_text=row.reported_text,
         computed_text=row.computed_text, difference=difference, verdict=row.verdict,
