@@ -148,8 +148,8 @@ def _load(
         raise LandingRefused(reasons)
     con.begin()
     try:
+        _remove_others(con, year, kept)
         for table, is_read in read.items():
-            _remove_others(con, table, year, kept[table])
             if is_read:
                 _insert(con, table, year)
         _refuse_without_departments(con, year)
@@ -216,17 +216,20 @@ def _reader_sha256() -> str:
     return digest.hexdigest()
 
 
-def _remove_others(con: duckdb.DuckDBPyConnection, table: Table, year: int, kept: set[str]) -> None:
-    """Remove what a year's files have brought to a table, but for the loads that are kept."""
-    for name, of_table in (
-        (f"raw.{table.name}", ""),
-        ("audit.loads", f"and table_name = '{table.name}'"),
-        ("audit.rejected_rows", f"and table_name = '{table.name}'"),
-    ):
+def _remove_others(con: duckdb.DuckDBPyConnection, year: int, kept: dict[Table, set[str]]) -> None:
+    """Remove what a year's files have brought to tables, but for the loads that are kept."""
+    tables = [table.name for table in kept]
+    loads = sorted(set().union(*kept.values()))
+    for name in ("audit.loads", "audit.rejected_rows"):
         con.execute(
-            f"delete from {name} "
-            f"where fiscal_year = ? and not list_contains(?, load_id) {of_table}",
-            [year, sorted(kept)],
+            f"delete from {name} where fiscal_year = $year and list_contains($tables, table_name) "
+            "and not list_contains($loads, load_id)",
+            {"year": year, "tables": tables, "loads": loads},
+        )
+    for table in tables:
+        con.execute(
+            f"delete from raw.{table} where fiscal_year = ? and not list_contains(?, load_id)",
+            [year, loads],
         )
 
 
