@@ -67,7 +67,7 @@ def ensure_table(con: duckdb.DuckDBPyConnection, table: str, columns: dict[str, 
     con.execute(f"create schema if not exists {table.split('.')[0]}")
     listed = ", ".join(f"{name(column)} {kind}" for column, kind in columns.items())
     con.execute(f"create table if not exists {table} ({listed})")
-    # Asked for once: to let DuckDB see for each that it is there takes most of loading a small year.
+    # Asked for once: to look for each column by itself takes most of loading a small year.
     there = {column for column, *_ in con.execute(f"from {table} limit 0").description}
     for column, kind in columns.items():
         if column not in there:

@@ -468,15 +468,14 @@ def _no_fault(record: Record) -> str:
 
 
 def _fault_of_characters(record: Record) -> str:
-    return lost(record.text or ",".join(record.cells)) or ""
+    return lost(record.told) or ""
 
 
 def _flawed(record: Record, layout: Layout, fault: str) -> list[str]:
     """What is written of a record at fault: the department that it names, and its text."""
-    text = record.text or ",".join(record.cells)
     cells = [""] * layout.width
-    cells[layout.unit_at] = layout.unit_of(text) or ""
-    return [*cells, str(record.row), text[:KEPT_CHARACTERS], fault]
+    cells[layout.unit_at] = layout.unit_of(record) or ""
+    return [*cells, str(record.row), record.told[:KEPT_CHARACTERS], fault]
 
 
 def _csv_relation(file: LandedFile, columns: list[Column], path: str, *, is_trimmed: bool) -> str:

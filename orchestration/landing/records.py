@@ -42,6 +42,11 @@ class Record(NamedTuple):
     text: str = ""
     fault: str = ""
 
+    @property
+    def told(self) -> str:
+        """Its text, as it is told; one that was put together can no longer be split."""
+        return self.text or ",".join(self.cells)
+
 
 class Layout:
     """What the records of a file look like.
@@ -67,11 +72,13 @@ class Layout:
             if column.name != "fiscal_year" and (kind := _kind_of(column))
         }
 
-    def unit_of(self, text: str) -> str | None:
-        """The department that a record names which cannot be split into its cells."""
-        cells = _cells_by_comma(text)
+    def unit_of(self, record: Record) -> str | None:
+        """The department that a record at fault names, also where its cells cannot be told."""
+        cells = record.cells
         if len(cells) != self.width:
-            quoted = _cells_by_mark(text)
+            cells = _cells_by_comma(record.told)
+        if len(cells) != self.width:
+            quoted = record.cells or _cells_by_mark(record.told)
             # What is quoted as a whole is a record in quotation marks.
             cells = _cells_by_comma(quoted[0]) if len(quoted) == 1 else quoted
         return next(iter(cells[self.unit_at : self.unit_at + 1]), None)
