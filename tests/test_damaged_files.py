@@ -187,7 +187,8 @@ def is_same(wanted: Any, found: Any, column: Column) -> bool:
 
 def plain(text: str) -> str:
     """A text without what is no part of it, its lines ended in one way."""
-    return text.replace("\r\n", "\n").replace("\r", "\n").replace("\ufeff", "").strip()
+    lines = text.replace("\r\n", "\n").replace("\r", "\n")
+    return lines.replace("\ufeff", "").replace("\u200b", "").strip()
 
 
 @cache

@@ -204,8 +204,8 @@ def a_mark_opened(text: Text) -> None:
     assert row
     cells = [text.quoted(row.cells[c.name].text) for c in text.columns]
     cells[place] = '"' + cells[place].strip('"').replace('"', "")
-    if "," in cells[place]:
-        # The department may not be found behind it.
+    if any("," in cell for cell in cells):
+        # Neither by commas nor by marks may the department be found behind it.
         text.case.judge(UNSURE)
     row.judge(WRONG)
     text.lines[at] = (",".join(cells), row)
