@@ -21,7 +21,7 @@ run: .venv/run.installed  ## load landing, or the example in data/landing, build
 test: lint  ## lint, dbt unit tests, pytest, end-to-end builds
 	@$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
-unit: .venv/dev.installed  ## the tests that build nothing, in a minute
+unit: .venv/dev.installed  ## the tests that build nothing, in two minutes
 	@$(BIN)/pytest -n auto -m "not builds"
 
 lint: .venv/dev.installed

@@ -407,6 +407,7 @@ def test_a_backup_is_made_and_restored_as_the_page_says(
 
 
 def test_the_locks_are_held_against_what_is_installed(tmp_path: Path) -> None:
+    """And carry no address; the one here is of a name that is reserved for examples."""
     hashed = f"--hash=sha256:{'0' * 64}"
     lock = tmp_path / "lock.txt"
     lock.write_text(

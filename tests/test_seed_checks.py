@@ -43,6 +43,7 @@ class Seeds:
         edited = {seed: edit(shipped_rows(seed)) for seed, edit in edits.items()}
         named = re.compile("|".join(rf'"seeds"\."{seed}"' for seed in edited))
         asked = tests or [test for test, sql in self.tests.items() if named.search(sql)]
+        assert asked
         self.con.execute("begin")
         try:
             for seed, rows in edited.items():
